@@ -1,0 +1,74 @@
+"""Everything that can go wrong, in one tree; each branch owns one exit code.
+
+::
+
+    ChurnkitError                 1   unexpected
+    ├── ConfigError               2   usage, churnkit.toml
+    ├── DataError                 3   the data breaks its contract
+    ├── GateRefused               4   a quality gate said no
+    ├── BundleError               5   the model bundle is not what it claims
+    ├── Locked                   75   another run holds the lock
+    └── NothingToDo              99   nothing to do
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ChurnkitError(Exception):
+    """A fault that is told to the user in one message, without a traceback.
+
+    Parameters
+    ----------
+    found
+        What is wrong and where (file, row, column or key), as a sentence.
+    mend
+        What to do about it; printed on a line of its own.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, found: str, mend: str = "") -> None:
+        super().__init__(found)
+        self.found = found
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.found}\n{self.mend}" if self.mend else self.found
+
+
+class ConfigError(ChurnkitError):
+    """The command line or ``churnkit.toml`` asks for something impossible."""
+
+    exit_code = 2
+
+
+class DataError(ChurnkitError):
+    """A log is missing, unreadable or breaks its contract."""
+
+    exit_code = 3
+
+
+class GateRefused(ChurnkitError):
+    """A quality gate refused: too little data, a suspected leak, a model no better than chance."""
+
+    exit_code = 4
+
+
+class BundleError(ChurnkitError):
+    """A model bundle is damaged, incomplete, or holds what it must not."""
+
+    exit_code = 5
+
+
+class Locked(ChurnkitError):
+    """Another run holds the lock of this store."""
+
+    exit_code = 75
+
+
+class NothingToDo(ChurnkitError):
+    """The command found nothing to work on."""
+
+    exit_code = 99
