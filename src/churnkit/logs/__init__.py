@@ -1,0 +1,33 @@
+"""The four logs: their contract, the check of every row, and the events that are kept."""
+
+from churnkit.logs.check import LogCheck
+from churnkit.logs.schema import (
+    DEFAULT_INSTRUMENTS,
+    EVENT_KINDS,
+    MONEY_UNITS,
+    QUANTITY_UNITS,
+    SCHEMAS,
+    SCORE_UNITS,
+    Contract,
+    Instrument,
+    LogMapping,
+    LogSchema,
+)
+from churnkit.logs.table import Events, Logs, collect
+
+__all__ = [
+    "DEFAULT_INSTRUMENTS",
+    "EVENT_KINDS",
+    "MONEY_UNITS",
+    "QUANTITY_UNITS",
+    "SCHEMAS",
+    "SCORE_UNITS",
+    "Contract",
+    "Events",
+    "Instrument",
+    "LogCheck",
+    "LogMapping",
+    "LogSchema",
+    "Logs",
+    "collect",
+]

@@ -1,0 +1,312 @@
+"""The contract as one SQL pass: every row is either kept or set aside with a reason.
+
+A log arrives as a table of a DuckDB connection, whatever its source. Rows are read as they
+are, typed, judged by the rules of their columns, and compared for exact repetition.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from churnkit.errors import DataError
+from churnkit.logs.schema import (
+    AMOUNT_LIMIT,
+    MONEY_UNITS,
+    QUANTITY_UNITS,
+    SCHEMAS,
+    SCORE_UNITS,
+    Column,
+    Contract,
+    Instrument,
+    LogMapping,
+    LogSchema,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_PLAUSIBLE = ("1970-01-01", "2200-01-01")
+_UNITS = {"money": MONEY_UNITS, "number": QUANTITY_UNITS, "score": SCORE_UNITS}
+_HAS_OFFSET = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row is set aside: a code, the SQL that finds it, and what to do about it."""
+
+    code: str
+    column: str
+    sql: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class LogCheck:
+    """What became of the rows of one log.
+
+    Attributes
+    ----------
+    log, source
+        Name of the log and of the file or frame it was read from.
+    read, kept, folded
+        Rows read, rows that keep the contract, and what is left when lines of one order and
+        rows of one instant are folded.
+    rejected
+        Reason code → rows set aside for it; ``duplicate`` counts exact repetitions.
+    customers
+        Distinct customers among the kept rows.
+    first, last
+        Time of the first and last kept row, microseconds UTC; ``None`` for an empty log.
+    """
+
+    log: str
+    source: str
+    read: int
+    kept: int
+    folded: int
+    rejected: Mapping[str, int]
+    customers: int
+    first: int | None
+    last: int | None
+
+    @property
+    def faulty(self) -> int:
+        """Rows set aside for a fault; exact repetitions are not faults."""
+        return sum(n for code, n in self.rejected.items() if code != "duplicate")
+
+
+def quoted(identifier: str) -> str:
+    """SQL identifier, whatever characters it holds."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """SQL string, whatever characters it holds."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def judge(con: duckdb.DuckDBPyConnection, log: str, table: str, contract: Contract) -> None:
+    """Create the table ``<log>_judged``: every row of ``table`` typed, with its reason.
+
+    The result holds ``row`` (1 is the first), the typed contract columns, ``reason`` (NULL for
+    a row that keeps the contract) and ``found`` (the text of the value at fault).
+
+    Raises
+    ------
+    DataError
+        If a required column is not mapped, or a mapped one is not in the source.
+    """
+    schema = SCHEMAS[log]
+    mapping = contract.mappings.get(log, LogMapping())
+    types = dict(con.sql(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall())
+    columns = _mapped(schema, mapping, types)
+    raw = ", ".join(f"{quoted(src)} AS {quoted('raw_' + c.name)}" for c, src in columns)
+    typed = ", ".join(
+        f"{_typed(c, types[src], mapping, contract.zone)} AS {c.name}" for c, src in columns
+    )
+    reasons = list(_reasons(schema, [c for c, _ in columns], contract.instruments))
+    code = _case((r.sql, literal(r.code)) for r in reasons)
+    found = _case((r.sql, f"CAST(raw_{r.column} AS VARCHAR)") for r in reasons)
+    names = ", ".join(c.name for c, _ in columns)
+    same = ", ".join(schema.key) or names
+    con.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {log}_judged AS
+        WITH raw AS (SELECT row_number() OVER () AS row, {raw} FROM {table}),
+             typed AS (SELECT *, {typed} FROM raw),
+             judged AS (SELECT row, {names}, {code} AS reason, {found} AS found FROM typed),
+             told AS (SELECT *, row_number() OVER (PARTITION BY {same}, reason ORDER BY row) AS nth
+                      FROM judged)
+        SELECT row, {names}, found,
+               CASE WHEN reason IS NULL AND nth > 1 THEN 'duplicate' ELSE reason END AS reason
+        FROM told""")
+
+
+def columns_of(con: duckdb.DuckDBPyConnection, log: str) -> tuple[str, ...]:
+    """Contract columns that the judged table of a log holds."""
+    names = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_judged)").fetchall()
+    return tuple(n for (n,) in names if n not in {"row", "found", "reason"})
+
+
+def rejected_by_reason(con: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
+    """Reason code → number of rows set aside, the most frequent first."""
+    rows = con.sql(
+        f"SELECT reason, count(*) AS n FROM {log}_judged WHERE reason IS NOT NULL "
+        "GROUP BY reason ORDER BY n DESC, reason"
+    ).fetchall()
+    return dict(rows)
+
+
+def rejected_rows(con: duckdb.DuckDBPyConnection, log: str, source: str) -> pa.Table:
+    """The rows set aside: log, source, row, reason, the value at fault, and the mend."""
+    mends = {r.code: r.mend for r in _reasons(SCHEMAS[log], SCHEMAS[log].columns, ())}
+    mend = _case(
+        [(f"reason = {literal(code)}", literal(text)) for code, text in mends.items()], "''"
+    )
+    return con.sql(
+        f"SELECT {literal(log)} AS log, {literal(source)} AS source, row, reason, found, "
+        f"{mend} AS mend FROM {log}_judged WHERE reason IS NOT NULL ORDER BY row"
+    ).to_arrow_table()
+
+
+def stop_if_too_many(check: LogCheck, limit: float) -> None:
+    """Refuse a log of which more than the declared share of rows breaks the contract.
+
+    Raises
+    ------
+    DataError
+        With the counts by reason, or if nothing at all is left.
+    """
+    counts = ", ".join(f"{n:,} {code}" for code, n in check.rejected.items())
+    if check.read == 0:
+        raise DataError(f"{check.source}: the {check.log} log is empty", "Check the path.")
+    if check.kept == 0:
+        raise DataError(
+            f"{check.source}: none of {check.read:,} rows keeps the contract ({counts})",
+            "Check the column mapping in churnkit.toml against the file.",
+        )
+    if check.faulty > limit * check.read:
+        raise DataError(
+            f"{check.source}: {check.faulty / check.read:.1%} of {check.read:,} rows are set "
+            f"aside ({counts}), more than the allowed {limit:.1%}",
+            "Mend the rows (churnkit check lists them), or raise max_rejected_share in "
+            "[quality] of churnkit.toml if they are expected.",
+        )
+
+
+def _mapped(
+    schema: LogSchema, mapping: LogMapping, types: Mapping[str, str]
+) -> list[tuple[Column, str]]:
+    own = {c.name: c.name for c in schema.columns if c.name in types}
+    chosen = dict(mapping.columns) or own
+    for name in schema.required:
+        if name not in chosen:
+            raise DataError(
+                f"the {schema.name} log has no column for {name} ({schema.column(name).says})",
+                f"Map it in [logs.{schema.name}.columns]; the source has {_listed(types)}.",
+            )
+    for name, source in chosen.items():
+        if source not in types:
+            raise DataError(
+                f"the {schema.name} log has no column {source!r} (mapped to {name})",
+                f"{_nearest(source, types)}The source has {_listed(types)}.",
+            )
+    return [(schema.column(name), source) for name, source in chosen.items()]
+
+
+def _listed(names: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _nearest(name: str, names: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"Did you mean {close[0]!r}? " if close else ""
+
+
+def _typed(column: Column, sql_type: str, mapping: LogMapping, zone: str) -> str:
+    raw = f"raw_{column.name}"
+    if column.kind == "time":
+        return f"epoch_us({_utc(raw, sql_type, mapping.time_format, zone)})"
+    if column.kind == "id":
+        return _id_text(raw, sql_type)
+    if column.kind == "text":
+        return f"NULLIF(TRIM(CAST({raw} AS VARCHAR)), '')"
+    scaled = f"ROUND(TRY_CAST({raw} AS DOUBLE) * {_UNITS[column.kind]})"
+    return f"TRY_CAST({scaled} AS BIGINT)"
+
+
+def _id_text(raw: str, sql_type: str) -> str:
+    if sql_type in {"DOUBLE", "FLOAT"}:
+        # A column of whole numbers with a gap in it reaches us as 13085.0.
+        whole = f"CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR)"
+        return (
+            f"CASE WHEN isnan({raw}) THEN NULL WHEN {raw} = trunc({raw}) "
+            f"THEN {whole} ELSE CAST({raw} AS VARCHAR) END"
+        )
+    return f"NULLIF(TRIM(CAST({raw} AS VARCHAR)), '')"
+
+
+def _utc(raw: str, sql_type: str, time_format: str | None, zone: str) -> str:
+    if sql_type.startswith("TIMESTAMP WITH TIME ZONE"):
+        return raw
+    if sql_type.startswith(("TIMESTAMP", "DATE")):
+        return _in_zone(f"CAST({raw} AS TIMESTAMP)", zone)
+    if time_format in {"epoch_s", "epoch_ms"}:
+        per_second = 1 if time_format == "epoch_s" else 1000
+        return f"make_timestamptz(CAST(TRY_CAST({raw} AS DOUBLE) * {1_000_000 // per_second} AS BIGINT))"
+    if sql_type != "VARCHAR":
+        raise DataError(
+            f"a time column of type {sql_type} does not say what its numbers count",
+            'Set time_format = "epoch_s" or "epoch_ms" for the log in churnkit.toml.',
+        )
+    if time_format:
+        return _in_zone(f"try_strptime(TRIM({raw}), {literal(time_format)})", zone)
+    with_offset = f"regexp_matches(TRIM({raw}), {literal(_HAS_OFFSET)})"
+    naive = _in_zone(f"TRY_CAST({raw} AS TIMESTAMP)", zone)
+    return f"CASE WHEN {with_offset} THEN TRY_CAST({raw} AS TIMESTAMPTZ) ELSE {naive} END"
+
+
+def _in_zone(timestamp: str, zone: str) -> str:
+    return f"timezone({literal(zone)}, {timestamp})"
+
+
+def _reasons(
+    schema: LogSchema, columns: list[Column] | tuple[Column, ...], instruments: tuple[Instrument, ...]
+) -> Iterator[Reason]:
+    for column in columns:
+        yield from _column_reasons(schema, column)
+    if schema.name == "surveys":
+        yield from _scale_reasons(instruments)
+
+
+def _column_reasons(schema: LogSchema, column: Column) -> Iterator[Reason]:
+    name, raw = column.name, f"raw_{column.name}"
+    blank = f"({raw} IS NULL OR TRIM(CAST({raw} AS VARCHAR)) = '')"
+    if column.required or column.filled:
+        yield Reason(f"missing_{name}", name, blank, f"Fill {name}: {column.says}.")
+    if column.kind in {"money", "number", "score"}:
+        number = f"TRY_CAST({raw} AS DOUBLE)"
+        yield Reason(
+            f"unreadable_{name}", name, f"NOT {blank} AND {number} IS NULL", "Write a plain number."
+        )
+        yield Reason(
+            f"{name}_not_finite", name, f"NOT isfinite({number})", "NaN and infinity are no numbers."
+        )
+        yield Reason(
+            f"{name}_too_large", name, f"abs({number}) > {AMOUNT_LIMIT}", "Check the unit."
+        )
+    if column.kind == "time":
+        yield Reason(
+            f"unreadable_{name}", name, f"{name} IS NULL",
+            "Write YYYY-MM-DD HH:MM:SS, or set time_format for this log.",
+        )  # fmt: skip
+        early, late = (f"epoch_us(TIMESTAMP '{day}')" for day in _PLAUSIBLE)
+        yield Reason(
+            f"implausible_{name}", name, f"NOT {name} BETWEEN {early} AND {late}",
+            f"Times must lie between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]}.",
+        )  # fmt: skip
+
+
+def _scale_reasons(instruments: tuple[Instrument, ...]) -> Iterator[Reason]:
+    known = ", ".join(literal(i.name) for i in instruments) or "''"
+    outside = " OR ".join(
+        f"(lower(instrument) = {literal(i.name)} "
+        f"AND NOT score BETWEEN {i.low * SCORE_UNITS} AND {i.high * SCORE_UNITS})"
+        for i in instruments
+    )
+    yield Reason(
+        "unknown_instrument", "instrument", f"lower(instrument) NOT IN ({known})",
+        "Declare it with its scale in [logs.surveys.instruments].",
+    )  # fmt: skip
+    yield Reason(
+        "score_outside_scale", "score", outside or "false",
+        "Check the scale declared in [logs.surveys.instruments].",
+    )  # fmt: skip
+
+
+def _case(branches: Any, otherwise: str = "NULL") -> str:
+    told = " ".join(f"WHEN {condition} THEN {value}" for condition, value in branches)
+    return f"CASE {told} ELSE {otherwise} END"

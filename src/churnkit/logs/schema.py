@@ -1,0 +1,202 @@
+"""The contract of the four logs: their columns, units and scales, declared once.
+
+The same declarations validate rows (`churnkit.logs.check`), name what is missing in error
+messages, and tell ``churnkit init`` what to look for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+MONEY_UNITS = 100
+"""Amounts are summed as integers of 1/100, so that sums do not depend on row order."""
+
+QUANTITY_UNITS = 1000
+"""Quantities are summed as integers of 1/1000."""
+
+SCORE_UNITS = 1000
+"""Survey scores are summed as integers of 1/1000."""
+
+AMOUNT_LIMIT = 1e12
+"""An amount beyond this is taken for a fault of the source, not for a sale."""
+
+ColumnKind = Literal["id", "time", "money", "number", "text", "score"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a log: its name in the contract, how it is read, and what it means.
+
+    ``required`` columns must be mapped and filled; ``filled`` ones only if they are mapped.
+    """
+
+    name: str
+    kind: ColumnKind
+    says: str
+    required: bool = False
+    filled: bool = False
+
+
+@dataclass(frozen=True)
+class LogSchema:
+    """The columns of one log.
+
+    ``key`` names the columns that make two rows the same row; empty means all mapped ones.
+    """
+
+    name: str
+    says: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column of that contract name; ``KeyError`` if there is none."""
+        return {c.name: c for c in self.columns}[name]
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns without which the log says nothing."""
+        return tuple(c.name for c in self.columns if c.required)
+
+
+_CUSTOMER = Column("customer_id", "id", "whom the row is about; kept as text", required=True)
+_TS = Column("ts", "time", "when it happened; kept as UTC", required=True)
+
+PURCHASES = LogSchema(
+    "purchases",
+    "orders, invoices or their line items",
+    (
+        _CUSTOMER,
+        _TS,
+        Column("amount", "money", "money of the row; below zero is a return", filled=True),
+        Column("order_id", "text", "lines that share it at one instant are one order"),
+        Column("product_id", "text", "what was bought"),
+        Column("quantity", "number", "how many pieces"),
+    ),
+)
+ACTIVITY = LogSchema(
+    "activity",
+    "visits, tickets, complaints, payments, cancellations: anything dated that is not a sale",
+    (
+        _CUSTOMER,
+        _TS,
+        Column("event", "text", "what happened; mapped to a kind", required=True),
+        Column("value", "number", "a number that came with the event"),
+        Column("ref", "text", "ticket, invoice or subscription the event is about"),
+    ),
+)
+SURVEYS = LogSchema(
+    "surveys",
+    "answers to NPS, CES, CSAT and other questions, and scores given by agents",
+    (
+        _CUSTOMER,
+        _TS,
+        Column("instrument", "text", "which question was answered", required=True),
+        Column("score", "score", "the answer, on the declared scale", required=True),
+        Column("ref", "text", "order or ticket the answer is about"),
+    ),
+)
+CUSTOMERS = LogSchema(
+    "customers",
+    "one row a customer: what is known beside the logs",
+    (
+        _CUSTOMER,
+        Column("value", "money", "yearly margin of the customer, if known better than from sales"),
+    ),
+    key=("customer_id",),
+)
+SCHEMAS: Mapping[str, LogSchema] = {
+    s.name: s for s in (PURCHASES, ACTIVITY, SURVEYS, CUSTOMERS)
+}
+
+EVENT_KINDS: Mapping[str, str] = {
+    "visit": "a visit to the shop or site",
+    "login": "a login",
+    "email_open": "an opened e-mail",
+    "support_opened": "a support ticket was opened",
+    "support_resolved": "a support ticket was resolved",
+    "complaint_opened": "a complaint was made",
+    "complaint_resolved": "a complaint was settled",
+    "payment_failed": "a payment failed",
+    "payment_ok": "a payment went through",
+    "renewal": "a contract was renewed",
+    "cancellation": "the customer cancelled",
+}
+"""Event kinds that features and rules understand; others are counted under their own name."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A survey question with its declared scale.
+
+    Attributes
+    ----------
+    name
+        Name in the features, for example ``nps``.
+    low, high
+        Both ends of the scale, inclusive.
+    better
+        Which end is good for the customer: ``"high"`` or ``"low"``.
+    """
+
+    name: str
+    low: float
+    high: float
+    better: Literal["high", "low"] = "high"
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"scale of {self.name}: {self.low} is not below {self.high}")
+
+
+DEFAULT_INSTRUMENTS: tuple[Instrument, ...] = (
+    Instrument("nps", 0, 10),
+    Instrument("ces", 1, 7),
+    Instrument("csat", 1, 5),
+)
+"""NPS 0–10, CES 2.0 (1–7, high = ease), CSAT 1–5; a shop that asks otherwise declares it."""
+
+
+@dataclass(frozen=True)
+class LogMapping:
+    """How one source becomes a log of the contract.
+
+    Attributes
+    ----------
+    columns
+        Contract column → source column. Contract columns left out are taken to be absent,
+        an empty mapping means that the source uses the contract's names.
+    time_format
+        ``strptime`` pattern of text timestamps, ``"epoch_s"`` or ``"epoch_ms"`` for numbers;
+        ``None`` for ISO text and for real timestamps.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    time_format: str | None = None
+
+
+@dataclass(frozen=True)
+class Contract:
+    """All declarations under which logs are read.
+
+    Attributes
+    ----------
+    mappings
+        Log name → `LogMapping`.
+    kinds
+        Source event name → event kind; unmapped events keep their own name.
+    instruments
+        The survey questions that may occur.
+    zone
+        Business time zone: naive timestamps are in it, and days begin in it.
+    max_rejected_share
+        Share of a log's rows, duplicates aside, that may be set aside before reading stops.
+    """
+
+    mappings: Mapping[str, LogMapping] = field(default_factory=dict)
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    instruments: tuple[Instrument, ...] = DEFAULT_INSTRUMENTS
+    zone: str = "UTC"
+    max_rejected_share: float = 0.05

@@ -1,0 +1,98 @@
+"""Where rows come from: files and frames today; every source feeds the same contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from churnkit.errors import DataError
+from churnkit.logs import Contract, Logs, collect
+from churnkit.sources.files import FileSource, reading_error
+from churnkit.sources.frames import FrameSource
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["FileSource", "FrameSource", "Source", "connect", "read_logs", "source_of"]
+
+
+class Source(Protocol):
+    """Anything that can show its rows as a table of a DuckDB connection."""
+
+    @property
+    def name(self) -> str:
+        """How messages call the source."""
+
+    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> str:
+        """Make the rows readable and return the SQL expression that names them."""
+
+
+def read_logs(
+    purchases: Any = None,
+    activity: Any = None,
+    surveys: Any = None,
+    customers: Any = None,
+    *,
+    contract: Contract | None = None,
+) -> Logs:
+    """Read, check and sort the logs.
+
+    Parameters
+    ----------
+    purchases, activity, surveys, customers
+        Frames (pandas, polars, Arrow) or paths of CSV or Parquet files. Purchases or activity
+        must be there; the others add to them.
+    contract
+        Column mappings, scales, time zone and limits; by default the columns carry the names
+        of the contract.
+
+    Returns
+    -------
+    Logs
+        Events sorted by customer and time; what was set aside is in ``checks`` and ``rejected``.
+
+    Raises
+    ------
+    DataError
+        If a source is missing or unreadable, lacks a column, or breaks the contract in more
+        rows than allowed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"customer_id": ["a", "a"], "ts": ["2024-01-01", "2024-02-01"]})
+    >>> len(read_logs(frame).purchases)
+    2
+    """
+    given = {
+        "purchases": purchases, "activity": activity, "surveys": surveys, "customers": customers
+    }  # fmt: skip
+    sources = {log: source_of(rows, log) for log, rows in given.items() if rows is not None}
+    if not {"purchases", "activity"} & sources.keys():
+        raise DataError(
+            "there is neither a purchases nor an activity log", "Give at least one of the two."
+        )
+    import duckdb
+
+    with connect() as con:
+        tables = {log: (source.attach(con, log), source.name) for log, source in sources.items()}
+        try:
+            return collect(con, tables, contract or Contract())
+        except duckdb.Error as error:
+            raise reading_error(" or ".join(s.name for s in sources.values()), error) from error
+
+
+def source_of(rows: Any, log: str) -> Source:
+    """The source that reads these rows: a path becomes a file, anything else a frame."""
+    if isinstance(rows, str | Path):
+        return FileSource(Path(rows))
+    return FrameSource(rows, f"the {log} frame")
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection in memory whose session zone is UTC, whatever the machine's is."""
+    import duckdb
+
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    return con
