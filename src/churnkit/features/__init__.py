@@ -1,0 +1,18 @@
+"""Point-in-time features: one kernel, one module per family."""
+
+# The order of the imports is the order of the columns.
+from churnkit.features import purchases, rhythm, trend, activity, service, surveys  # noqa: I001, F401
+from churnkit.features.kernel import Features, build_features, feature_rows, known
+from churnkit.features.registry import CATALOGUE, WINDOWS, Feature, FeatureSpec, feature
+
+__all__ = [
+    "CATALOGUE",
+    "WINDOWS",
+    "Feature",
+    "FeatureSpec",
+    "Features",
+    "build_features",
+    "feature",
+    "feature_rows",
+    "known",
+]

@@ -1,0 +1,41 @@
+"""Visits, logins, opened mails and other signs of life, together and kind by kind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnkit.clock import Cutoff
+from churnkit.features.registry import Window, feature
+from churnkit.index import ActivityIndex
+
+
+@feature(unit="days", says="days since the last activity", reads="no activity for {value} days")
+def days_since_activity(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+    return a.alive.days_since_last(at)
+
+
+@feature(unit="days", says="days since the first activity", reads="known for {value} days")
+def activity_tenure(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+    return a.alive.days_since_first(at)
+
+
+@feature(unit="events", says="activity {window}", reads="{value} activities {window}")
+def activity_count(a: ActivityIndex, at: Cutoff, window: Window) -> np.ndarray:
+    return a.alive.count(at, window)
+
+
+@feature(
+    unit="events", name="{kind}_count", says="{kind} {window}", reads="{kind}: {value} {window}"
+)
+def kind_count(a: ActivityIndex, at: Cutoff, kind: str, window: Window) -> np.ndarray:
+    return a.of(kind).count(at, window)
+
+
+@feature(
+    unit="days",
+    name="days_since_{kind}",
+    says="days since the last {kind}",
+    reads="last {kind} {value} days ago",
+)
+def days_since_kind(a: ActivityIndex, at: Cutoff, kind: str) -> np.ndarray:
+    return a.of(kind).days_since_last(at)
