@@ -71,11 +71,14 @@ class Cutoff:
         Raises
         ------
         ConfigError
-            If the text is neither an ISO date nor an ISO timestamp.
+            If the text is neither an ISO date nor an ISO timestamp, or the zone is unknown.
         """
         when = _as_datetime(moment)
         local = when if when.tzinfo else when.replace(tzinfo=zone_named(zone))
-        return cls((local.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1), zone)
+        try:
+            return cls((local.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1), zone)
+        except (ValueError, OverflowError) as error:  # NaT, or beyond the years 1 to 9999
+            raise _no_date(moment) from error
 
     @property
     def local(self) -> datetime:
@@ -83,30 +86,40 @@ class Cutoff:
         return (_EPOCH + timedelta(microseconds=self.us)).astimezone(zone_named(self.zone))
 
     def shifted(self, days: int) -> Cutoff:
-        """The same local time of day, some days later (or earlier when negative)."""
-        local = self.local.replace(tzinfo=None) + timedelta(days=days)
-        return Cutoff.parse(local, self.zone)
+        """The same local time of day, some days later (or earlier when negative).
+
+        The start of a local day moves to the start of another, whatever its clocks show then.
+        """
+        local = self.local.replace(tzinfo=None)
+        wall = local.date() if self._begins_day else local
+        return Cutoff.parse(wall + timedelta(days=days), self.zone)
+
+    @property
+    def _begins_day(self) -> bool:
+        # Compared as an instant: where clocks jump at midnight the day begins at 01:00.
+        return self == Cutoff.parse(self.local.date(), self.zone)
 
     def __str__(self) -> str:
         """ISO date when the cutoff is the start of a local day, else ISO timestamp."""
         local = self.local
-        # Compared as an instant: where clocks jump at midnight the day begins at 01:00.
-        day_begins = Cutoff.parse(local.date(), self.zone)
-        return local.date().isoformat() if self == day_begins else local.isoformat()
+        return local.date().isoformat() if self._begins_day else local.isoformat()
 
 
 def _as_datetime(moment: Moment) -> datetime:
     if isinstance(moment, datetime):
         return moment
     if isinstance(moment, date):
-        return datetime.combine(moment, time(0))  # noqa: DTZ001 - the zone is added by the caller
+        return datetime.combine(moment, time(0))
     try:
         return datetime.fromisoformat(moment)
     except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{moment!r} is not a date",
-            "Write it as YYYY-MM-DD, for example 2011-09-10.",
-        ) from error
+        raise _no_date(moment) from error
+
+
+def _no_date(moment: Moment) -> ConfigError:
+    return ConfigError(
+        f"{moment!r} is not a date", "Write it as YYYY-MM-DD, for example 2011-09-10."
+    )
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,11 @@ class Window:
 def seen_before(ts: np.ndarray, cutoff: Cutoff) -> Any:
     """Boolean mask of the timestamps that a feature at this cutoff may see."""
     return ts < cutoff.us
+
+
+def comes_after(ts: np.ndarray, last: np.ndarray) -> Any:
+    """Boolean mask of the timestamps later than ``last``, element by element; NaN is no bound."""
+    return ~(ts <= last)
 
 
 def first_observer(ts: np.ndarray, instants: np.ndarray) -> Any:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from churnkit.clock import DAY, SECOND, Cutoff, Window, first_observer
+from churnkit.clock import DAY, SECOND, Cutoff, Window, comes_after, first_observer, seen_before
 from churnkit.logs import Events, Instrument, Logs
 
 LEAVING = "cancellation"
@@ -71,6 +71,16 @@ class EventIndex:
     def count_within(self, window: Window) -> np.ndarray:
         """Number of events with ``window.start <= ts < window.end``."""
         return self._end(window.end) - self._end(window.start)
+
+    def count_after_last(self, other: EventIndex, at: Cutoff) -> np.ndarray:
+        """Number of events after the last event of another index, both before the cutoff.
+
+        All events before the cutoff count where the other index has none.
+        """
+        ts, customer = self.events.ts, self.events.customer
+        last = other._taken(other.events.ts, other._end(at.us) - 1, at)
+        later = seen_before(ts, at) & comes_after(ts, last[customer])
+        return np.bincount(customer[later], minlength=self.customers)
 
     def sum(self, measure: str, at: Cutoff, days: int | None = None) -> np.ndarray:
         """Integer sum of a measure over the events before the cutoff, within the last ``days``."""

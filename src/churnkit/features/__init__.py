@@ -3,12 +3,20 @@
 # The order of the imports is the order of the columns.
 from churnkit.features import purchases, rhythm, trend, activity, service, surveys  # noqa: I001, F401
 from churnkit.features.kernel import Features, build_features, feature_rows, known
-from churnkit.features.registry import CATALOGUE, WINDOWS, Feature, FeatureSpec, feature
+from churnkit.features.registry import (
+    CATALOGUE,
+    WINDOWS,
+    Feature,
+    FeatureColumn,
+    FeatureSpec,
+    feature,
+)
 
 __all__ = [
     "CATALOGUE",
     "WINDOWS",
     "Feature",
+    "FeatureColumn",
     "FeatureSpec",
     "Features",
     "build_features",

@@ -9,23 +9,41 @@ from churnkit.features.registry import Window, feature
 from churnkit.index import ActivityIndex
 
 
-@feature(unit="days", says="days since the last activity", reads="no activity for {value} days")
+@feature(
+    unit="days",
+    says="days since the last activity",
+    reads="last activity {value} days ago",
+    unknown="never active",
+    theme="last activity",
+)
 def days_since_activity(a: ActivityIndex, at: Cutoff) -> np.ndarray:
     return a.alive.days_since_last(at)
 
 
-@feature(unit="days", says="days since the first activity", reads="known for {value} days")
+@feature(
+    unit="days",
+    says="days since the first activity",
+    reads="known for {value} days",
+    unknown="never active",
+    theme="tenure",
+)
 def activity_tenure(a: ActivityIndex, at: Cutoff) -> np.ndarray:
     return a.alive.days_since_first(at)
 
 
-@feature(unit="events", says="activity {window}", reads="{value} activities {window}")
+@feature(
+    unit="events", says="activity {window}", reads="activity {window}: {value}", theme="activity"
+)
 def activity_count(a: ActivityIndex, at: Cutoff, window: Window) -> np.ndarray:
     return a.alive.count(at, window)
 
 
 @feature(
-    unit="events", name="{kind}_count", says="{kind} {window}", reads="{kind}: {value} {window}"
+    unit="events",
+    name="{kind}_count",
+    says="{kind} {window}",
+    reads="{kind} {window}: {value}",
+    theme="{kind}",
 )
 def kind_count(a: ActivityIndex, at: Cutoff, kind: str, window: Window) -> np.ndarray:
     return a.of(kind).count(at, window)
@@ -36,6 +54,8 @@ def kind_count(a: ActivityIndex, at: Cutoff, kind: str, window: Window) -> np.nd
     name="days_since_{kind}",
     says="days since the last {kind}",
     reads="last {kind} {value} days ago",
+    unknown="never any {kind}",
+    theme="{kind}",
 )
 def days_since_kind(a: ActivityIndex, at: Cutoff, kind: str) -> np.ndarray:
     return a.of(kind).days_since_last(at)

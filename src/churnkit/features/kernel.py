@@ -78,7 +78,7 @@ class Features:
 
 
 def known(block: BlockIndex, at: Cutoff) -> np.ndarray:
-    """The customers with any purchase or activity before the cutoff."""
+    """The customers with any purchase or activity but a cancellation before the cutoff."""
     seen = np.zeros(len(block.customer_ids), dtype=bool)
     if block.purchases is not None:
         seen |= block.purchases.sales.count(at) + block.purchases.returns.count(at) > 0
@@ -93,6 +93,7 @@ def build_features(
     spec: FeatureSpec | None = None,
     *,
     population: Population = known,
+    customers_per_block: int = 20_000,
 ) -> Features:
     """The features of every customer of the population, as they stood at each cutoff.
 
@@ -107,18 +108,20 @@ def build_features(
     spec
         The columns; learnt from what precedes the last cutoff by default.
     population
-        Which customers get a row; by default all with an event before the cutoff.
+        Which customers get a row; by default all with a sign of life before the cutoff.
+    customers_per_block
+        How many customers are held in an index at once; the rows do not depend on it.
 
     Returns
     -------
     Features
         Rows sorted by cutoff, then customer.
     """
-    asked = (cutoffs,) if isinstance(cutoffs, Cutoff) else tuple(sorted(cutoffs))
+    asked = (cutoffs,) if isinstance(cutoffs, Cutoff) else tuple(sorted(set(cutoffs)))
     chosen = spec or FeatureSpec.learn(logs, before=asked[-1])
     columns = chosen.columns()
     parts = []
-    for part in logs.blocks():
+    for part in logs.blocks(customers_per_block):
         block = BlockIndex(part, chosen.instants(asked))
         for at in asked:
             some = population(block, at)

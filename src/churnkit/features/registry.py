@@ -8,6 +8,7 @@ window, a ``kind`` one per kind of event, an ``instrument`` one per survey quest
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from churnkit.clock import DAY, Cutoff
+from churnkit.errors import ConfigError
 from churnkit.logs import Logs
 
 Window = int | None
@@ -46,10 +48,12 @@ class Feature:
         The log it reads: ``purchases``, ``activity`` or ``surveys``.
     unit, says
         Unit of the values, and their meaning in words.
-    reads
-        Sentence for a value, with ``{value}``, used in the reasons of a score.
-    family
-        The module it is from; correlated features share one, and reasons are given by family.
+    reads, unknown
+        Sentences for a value, with ``{value}``, and for a missing one; used in the reasons of
+        a score.
+    theme
+        What it is about; correlated features share a theme, and a customer's reasons name each
+        theme once.
     needs
         Measure of the log without which the feature does not exist, for example ``amount``.
     only
@@ -64,7 +68,8 @@ class Feature:
     unit: str
     says: str
     reads: str
-    family: str
+    unknown: str
+    theme: str
     needs: str = ""
     only: tuple[str, ...] = ()
     windows: tuple[Window, ...] | None = None
@@ -84,6 +89,8 @@ class FeatureColumn:
     build: Callable[[Any, Cutoff], np.ndarray]
     says: str
     reads: str
+    unknown: str
+    theme: str
 
 
 CATALOGUE: dict[str, Feature] = {}
@@ -95,6 +102,8 @@ def feature(
     unit: str,
     says: str,
     reads: str = "",
+    unknown: str = "",
+    theme: str = "",
     name: str = "",
     needs: str = "",
     only: tuple[str, ...] = (),
@@ -110,11 +119,12 @@ def feature(
         built = Feature(
             name=name or build.__name__,
             build=build,
-            log=_INDEX_OF_LOG[str(index.annotation)],
+            log=_INDEX_OF_LOG[getattr(index.annotation, "__name__", index.annotation)],
             unit=unit,
             says=says,
             reads=reads or says + ": {value}",
-            family=build.__module__.rpartition(".")[2],
+            unknown=unknown or says + ": unknown",
+            theme=theme or build.__module__.rpartition(".")[2],
             needs=needs,
             only=only,
             windows=windows,
@@ -179,8 +189,16 @@ class FeatureSpec:
         )
 
     def columns(self) -> tuple[FeatureColumn, ...]:
-        """All columns, in the order of the catalogue."""
-        return tuple(c for f in CATALOGUE.values() for c in self._columns_of(f))
+        """All columns, in the order of the catalogue.
+
+        Raises
+        ------
+        ConfigError
+            If an event kind or survey question makes a column that another feature has.
+        """
+        columns = tuple(c for f in CATALOGUE.values() for c in self._columns_of(f))
+        _must_differ([c.name for c in columns])
+        return columns
 
     def instants(self, cutoffs: tuple[Cutoff, ...]) -> set[int]:
         """Every instant the windows of these cutoffs begin or end at, microseconds UTC."""
@@ -203,7 +221,7 @@ class FeatureSpec:
 
 def _column(built: Feature, arguments: dict[str, Any]) -> FeatureColumn:
     words = {over: value for over, value in arguments.items() if over != "window"}
-    name, says, reads = (text.replace("{value}", "\0") for text in (built.name, built.says, built.reads))
+    name = built.name
     if "window" in arguments:
         days = arguments["window"]
         name += "_all" if days is None else f"_{days}d"
@@ -213,9 +231,20 @@ def _column(built: Feature, arguments: dict[str, Any]) -> FeatureColumn:
         name=name.format(**words),
         feature=built,
         build=partial(built.build, **arguments),
-        says=says.format(**told),
-        reads=reads.format(**told).replace("\0", "{value}"),
+        says=built.says.format(**told),
+        reads=built.reads.format(**told, value="{value}"),
+        unknown=built.unknown.format(**told),
+        theme=built.theme.format(**told),
     )
+
+
+def _must_differ(names: list[str]) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise ConfigError(
+            f"two features are called {twice[0]}",
+            "Give the event or survey question of that name another one in churnkit.toml.",
+        )
 
 
 def _frequent(events: Mapping[str, Any], log: str, measure: str) -> tuple[str, ...]:

@@ -6,21 +6,36 @@ import numpy as np
 
 from churnkit.clock import Cutoff
 from churnkit.features.registry import feature
-from churnkit.index import PurchaseIndex, ratio
+from churnkit.index import ActivityIndex, PurchaseIndex
 
 GAPS_FOR_OWN_INTERVAL = 3
 """With fewer intervals a customer has no normal interval of its own."""
 
+_TOO_FEW = "too few purchases for a rhythm of its own"
+
+
+def _times(waiting: np.ndarray, interval: np.ndarray) -> np.ndarray:
+    """Days waited over the interval, which counts as a day if it is shorter: two orders within
+    a minute are not a rhythm.
+    """
+    return np.asarray(waiting / np.maximum(interval, 1.0))
+
 
 @feature(
-    unit="days", says="mean interval between purchases", reads="usually buys every {value} days"
+    unit="days",
+    says="mean interval between purchases",
+    reads="usually buys every {value} days",
+    unknown=_TOO_FEW,
 )
 def gap_mean(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     return p.sales.gap_mean(at)
 
 
 @feature(
-    unit="days", says="median interval between purchases", reads="half the intervals under {value} days"
+    unit="days",
+    says="median interval between purchases",
+    reads="half of its intervals are under {value} days",
+    unknown=_TOO_FEW,
 )
 def gap_median(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     return p.sales.gap_median(at)
@@ -29,7 +44,8 @@ def gap_median(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
 @feature(
     unit="days",
     says="spread of the intervals between purchases",
-    reads="intervals spread by {value} days",
+    reads="its intervals vary by {value} days",
+    unknown=_TOO_FEW,
 )
 def gap_std(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     return p.sales.gap_std(at)
@@ -38,7 +54,8 @@ def gap_std(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
 @feature(
     unit="days",
     says="the interval that nine in ten of the customer's own stay within",
-    reads="nine in ten intervals within {value} days",
+    reads="nine in ten of its intervals are within {value} days",
+    unknown=_TOO_FEW,
 )
 def gap_p90(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     enough = p.sales.gap_count(at) >= GAPS_FOR_OWN_INTERVAL
@@ -48,16 +65,40 @@ def gap_p90(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
 @feature(
     unit="ratio",
     says="days since the last purchase over the own 90th percentile interval",
-    reads="waiting {value} times the longest normal interval",
+    reads="waiting {value} times its longest normal interval",
+    unknown=_TOO_FEW,
 )
 def overdue_ratio(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
-    return ratio(p.sales.days_since_last(at), gap_p90(p, at))
+    return _times(p.sales.days_since_last(at), gap_p90(p, at))
 
 
 @feature(
     unit="ratio",
     says="days since the last purchase over the own mean interval",
-    reads="waiting {value} times the mean interval",
+    reads="waiting {value} times its mean interval",
+    unknown=_TOO_FEW,
 )
 def overdue_mean_ratio(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
-    return ratio(p.sales.days_since_last(at), p.sales.gap_mean(at))
+    return _times(p.sales.days_since_last(at), p.sales.gap_mean(at))
+
+
+@feature(
+    unit="days",
+    says="mean interval between activities",
+    reads="usually active every {value} days",
+    unknown="too little activity for a rhythm",
+    theme="activity rhythm",
+)
+def activity_gap_mean(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+    return a.alive.gap_mean(at)
+
+
+@feature(
+    unit="ratio",
+    says="days since the last activity over the own mean interval",
+    reads="silent {value} times its mean interval",
+    unknown="too little activity for a rhythm",
+    theme="activity rhythm",
+)
+def activity_overdue_ratio(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+    return _times(a.alive.days_since_last(at), a.alive.gap_mean(at))

@@ -18,7 +18,8 @@ _SATISFIED_FROM = 4
 
 @feature(
     unit="points", name="{instrument}_last", says="last {instrument} answer",
-    reads="last {instrument} answer {value}",
+    reads="last {instrument} answer: {value}",
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def last(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
     return s.of(instrument).last("score", at) / SCORE_UNITS
@@ -26,7 +27,8 @@ def last(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
 
 @feature(
     unit="points", name="{instrument}_mean", says="mean {instrument} answer {window}",
-    reads="mean {instrument} answer {value} {window}", windows=(365, None),
+    reads="mean {instrument} answer {window}: {value}", windows=(365, None),
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def mean(s: SurveyIndex, at: Cutoff, instrument: str, window: Window) -> np.ndarray:
     answers = s.of(instrument)
@@ -35,7 +37,8 @@ def mean(s: SurveyIndex, at: Cutoff, instrument: str, window: Window) -> np.ndar
 
 @feature(
     unit="answers", name="{instrument}_count", says="{instrument} answers {window}",
-    reads="{value} {instrument} answers {window}", windows=(365, None),
+    reads="{instrument} answers {window}: {value}", windows=(365, None),
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def count(s: SurveyIndex, at: Cutoff, instrument: str, window: Window) -> np.ndarray:
     return s.of(instrument).count(at, window)
@@ -44,15 +47,17 @@ def count(s: SurveyIndex, at: Cutoff, instrument: str, window: Window) -> np.nda
 @feature(
     unit="days", name="days_since_{instrument}", says="days since the last {instrument} answer",
     reads="last {instrument} answer {value} days ago",
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def days_since(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
     return s.of(instrument).days_since_last(at)
 
 
 @feature(
-    unit="class", name="{instrument}_class", only=("nps",),
+    unit="nps class", name="nps_class", only=("nps",),
     says="promoter (1), passive (0) or detractor (-1) by the last answer",
-    reads="NPS class {value}",
+    reads="last answered as {value}",
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def nps_class(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
     """Promoters 9–10, passives 7–8, detractors 0–6 (Reichheld 2003)."""
@@ -62,8 +67,9 @@ def nps_class(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
 
 
 @feature(
-    unit="class", name="{instrument}_class", only=("csat",),
-    says="satisfied (1) or not (0) by the last answer", reads="satisfied: {value}",
+    unit="csat class", name="csat_class", only=("csat",),
+    says="satisfied (1) or not (0) by the last answer", reads="last answered as {value}",
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def csat_class(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
     """Satisfied are answers of 4 and 5 on 1–5."""
@@ -74,7 +80,8 @@ def csat_class(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
 @feature(
     unit="0..1", name="{instrument}_ease_last", only=("ces",),
     says="ease of the last {instrument} answer, 0 hardest to 1 easiest",
-    reads="last answered ease {value} of 1",
+    reads="last answered ease: {value} of 1",
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def ease_last(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
     return _ease(last(s, at, instrument), s.scales[instrument])
@@ -82,7 +89,8 @@ def ease_last(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
 
 @feature(
     unit="0..1", name="{instrument}_ease_mean", only=("ces",), windows=(365, None),
-    says="mean ease {window}, 0 hardest to 1 easiest", reads="mean ease {value} of 1 {window}",
+    says="mean ease {window}, 0 hardest to 1 easiest", reads="mean ease {window}: {value} of 1",
+    unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def ease_mean(s: SurveyIndex, at: Cutoff, instrument: str, window: Window) -> np.ndarray:
     return _ease(mean(s, at, instrument, window), s.scales[instrument])

@@ -24,6 +24,8 @@ def _count_trend(events: EventIndex, at: Cutoff, days: int) -> np.ndarray:
     unit="-1..1",
     says="trend of purchases {window} against the time before",
     reads="purchases {window} against the time before: {value}",
+    unknown="no purchases {window} nor before",
+    theme="purchases trend",
     windows=TREND_WINDOWS,
 )
 def purchases_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
@@ -34,6 +36,8 @@ def purchases_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
     unit="-1..1",
     says="trend of spend {window} against the time before",
     reads="spend {window} against the time before: {value}",
+    unknown="no spend {window} nor before",
+    theme="spend trend",
     needs="amount",
     windows=TREND_WINDOWS,
 )
@@ -45,6 +49,8 @@ def spend_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
     unit="-1..1",
     says="trend of activity {window} against the time before",
     reads="activity {window} against the time before: {value}",
+    unknown="no activity {window} nor before",
+    theme="activity trend",
     windows=TREND_WINDOWS,
 )
 def activity_trend(a: ActivityIndex, at: Cutoff, window: int) -> np.ndarray:

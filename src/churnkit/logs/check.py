@@ -235,8 +235,8 @@ def _utc(raw: str, sql_type: str, time_format: str | None, zone: str) -> str:
     if sql_type.startswith(("TIMESTAMP", "DATE")):
         return _in_zone(f"CAST({raw} AS TIMESTAMP)", zone)
     if time_format in {"epoch_s", "epoch_ms"}:
-        per_second = 1 if time_format == "epoch_s" else 1000
-        return f"make_timestamptz(CAST(TRY_CAST({raw} AS DOUBLE) * {1_000_000 // per_second} AS BIGINT))"
+        us = 1_000_000 if time_format == "epoch_s" else 1_000
+        return f"make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DOUBLE) * {us} AS BIGINT))"
     if sql_type != "VARCHAR":
         raise DataError(
             f"a time column of type {sql_type} does not say what its numbers count",
@@ -254,15 +254,17 @@ def _in_zone(timestamp: str, zone: str) -> str:
 
 
 def _reasons(
-    schema: LogSchema, columns: list[Column] | tuple[Column, ...], instruments: tuple[Instrument, ...]
+    schema: LogSchema,
+    columns: list[Column] | tuple[Column, ...],
+    instruments: tuple[Instrument, ...],
 ) -> Iterator[Reason]:
     for column in columns:
-        yield from _column_reasons(schema, column)
+        yield from _column_reasons(column)
     if schema.name == "surveys":
         yield from _scale_reasons(instruments)
 
 
-def _column_reasons(schema: LogSchema, column: Column) -> Iterator[Reason]:
+def _column_reasons(column: Column) -> Iterator[Reason]:
     name, raw = column.name, f"raw_{column.name}"
     blank = f"({raw} IS NULL OR TRIM(CAST({raw} AS VARCHAR)) = '')"
     if column.required or column.filled:
@@ -273,7 +275,10 @@ def _column_reasons(schema: LogSchema, column: Column) -> Iterator[Reason]:
             f"unreadable_{name}", name, f"NOT {blank} AND {number} IS NULL", "Write a plain number."
         )
         yield Reason(
-            f"{name}_not_finite", name, f"NOT isfinite({number})", "NaN and infinity are no numbers."
+            f"{name}_not_finite",
+            name,
+            f"NOT isfinite({number})",
+            "NaN and infinity are no numbers.",
         )
         yield Reason(
             f"{name}_too_large", name, f"abs({number}) > {AMOUNT_LIMIT}", "Check the unit."

@@ -26,7 +26,9 @@ def events_sql(log: str, columns: tuple[str, ...], kinds: Mapping[str, str]) -> 
     """
     if log == "purchases":
         return _occasions(columns)
-    measures = f"{_kind(kinds)} AS kind" if log == "activity" else "lower(instrument) AS instrument, score"
+    measures = (
+        f"{_kind(kinds)} AS kind" if log == "activity" else "lower(instrument) AS instrument, score"
+    )
     return f"SELECT customer_id, ts, {measures} FROM {log}_judged WHERE reason IS NULL"
 
 
@@ -39,20 +41,23 @@ def _occasions(columns: tuple[str, ...]) -> str:
     present = {name: sql for name, (column, sql) in sums.items() if column in columns}
     per_order = "".join(f", {sql} AS {name}" for name, sql in present.items())
     per_occasion = "".join(f", CAST(SUM({name}) AS BIGINT) AS {name}" for name in present)
-    order = "COALESCE(order_id, CAST(row AS VARCHAR))" if "order_id" in columns else "row"
+    order = "row"
+    if "order_id" in columns:  # a row without one stands alone
+        order = "order_id, CASE WHEN order_id IS NULL THEN row END"
     is_return = "CAST(amount < 0 AS BIGINT)" if "amount" in present else "0"
     return f"""
         WITH orders AS (SELECT customer_id, ts{per_order} FROM purchases_judged
                         WHERE reason IS NULL GROUP BY customer_id, ts, {order})
         SELECT customer_id, ts, {is_return} AS is_return{per_occasion}
-        FROM orders GROUP BY customer_id, ts, {is_return}"""
+        FROM orders GROUP BY customer_id, ts, is_return"""
 
 
 def _kind(kinds: Mapping[str, str]) -> str:
     """SQL that names the kind of an event: declared, else known, else its own name as a slug."""
     known = {kind: kind for kind in EVENT_KINDS} | {e.lower(): kind for e, kind in kinds.items()}
     branches = " ".join(
-        f"WHEN lower(event) = {literal(event)} THEN {literal(kind)}" for event, kind in known.items()
+        f"WHEN lower(event) = {literal(event)} THEN {literal(kind)}"
+        for event, kind in known.items()
     )
     slug = r"trim(regexp_replace(lower(event), '[^\p{L}\p{N}]+', '_', 'g'), '_')"
     return f"CASE {branches} ELSE {slug} END"

@@ -107,9 +107,7 @@ CUSTOMERS = LogSchema(
     ),
     key=("customer_id",),
 )
-SCHEMAS: Mapping[str, LogSchema] = {
-    s.name: s for s in (PURCHASES, ACTIVITY, SURVEYS, CUSTOMERS)
-}
+SCHEMAS: Mapping[str, LogSchema] = {s.name: s for s in (PURCHASES, ACTIVITY, SURVEYS, CUSTOMERS)}
 
 EVENT_KINDS: Mapping[str, str] = {
     "visit": "a visit to the shop or site",

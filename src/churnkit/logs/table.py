@@ -235,7 +235,8 @@ def _load(con: duckdb.DuckDBPyConnection, log: str) -> Events:
     words = {m: _vocabulary(con, log, m) for m in measures if m in _VOCABULARIES}
     numbers = ", ".join(_as_number(m, words.get(m)) for m in measures)
     table = con.sql(
-        f"SELECT customer, ts, {numbers} FROM {log}_events JOIN customer_numbers USING (customer_id) "
+        f"SELECT customer, ts, {numbers} "
+        f"FROM {log}_events JOIN customer_numbers USING (customer_id) "
         f"ORDER BY customer, ts, {', '.join(measures)}"
     ).to_arrow_table()
     arrays = {name: table.column(name).to_numpy().astype(np.int64) for name in table.column_names}

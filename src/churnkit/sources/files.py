@@ -77,7 +77,7 @@ def _delimiter(path: Path) -> str:
 
     opened = gzip.open if path.suffix == ".gz" else Path.open
     try:
-        with opened(path, "rt", encoding="utf-8-sig") as file:  # type: ignore[operator]
+        with opened(path, "rt", encoding="utf-8-sig") as file:
             header = file.readline(1_000_000)
     except (UnicodeDecodeError, OSError, EOFError) as error:
         raise DataError(
@@ -88,7 +88,9 @@ def _delimiter(path: Path) -> str:
 
 def _unreadable(name: str, error: Exception) -> DataError:
     first = next((line for line in str(error).splitlines() if line.strip()), "")
-    return DataError(f"{name} cannot be read: {first}", "Open the file and mend or export it again.")
+    return DataError(
+        f"{name} cannot be read: {first}", "Open the file and mend or export it again."
+    )
 
 
 def reading_error(sources: str, error: Exception) -> DataError:

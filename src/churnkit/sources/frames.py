@@ -46,7 +46,7 @@ def _arrow(frame: Any, name: str) -> pa.Table:
 def _as_text_where_mixed(frame: pd.DataFrame) -> pd.DataFrame:
     mixed = [
         column
-        for column in frame.columns[frame.dtypes == object]
+        for column in frame.select_dtypes("object").columns
         if frame[column].map(type).nunique() > 1
     ]
     texts = {c: frame[c].where(frame[c].isna(), frame[c].map(str)) for c in mixed}

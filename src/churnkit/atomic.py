@@ -1,0 +1,78 @@
+"""Files and folders that appear whole or not at all: write aside, flush to disk, replace."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from churnkit.errors import ConfigError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A path to write to that replaces ``path`` only if the block succeeds.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to; an existing file stays as it was.
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    aside = Path(name)
+    try:
+        with _writable(path):
+            yield aside
+            _flush(aside)
+            aside.chmod(0o644)
+            aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that becomes ``path`` only if the block succeeds; ``path`` must be new.
+
+    Raises
+    ------
+    ConfigError
+        If the parent folder cannot be written to.
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        with _writable(path):
+            yield aside
+            for file in aside.rglob("*"):
+                _flush(file)
+            aside.chmod(0o755)
+            aside.rename(path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror or error})",
+            "Check the folder, its permissions and the free space; nothing was changed.",
+        ) from error
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

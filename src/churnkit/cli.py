@@ -1,0 +1,215 @@
+"""The command line: parse, call the library, print. Heavy imports stay inside the commands."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from churnkit import __version__
+from churnkit.errors import ChurnkitError
+
+
+class _Group(TyperGroup):
+    """Turns the faults of churnkit into one message and their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ChurnkitError as error:
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
+class ChurnChoice(StrEnum):
+    """The definitions of churn."""
+
+    no_purchase = "no_purchase"
+    no_activity = "no_activity"
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Which customers are about to leave, why, and whom to call first.\n\n"
+    "The way: **init** → **check** → **train** → **score**. Or look first: **demo**.\n\n"
+    "Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 the data break their "
+    "contract, 4 a quality gate refused, 5 the model bundle is not what it claims.",
+)
+
+Config = Annotated[
+    Path, typer.Option("--config", help="The settings of the project.", show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
+AsOf = Annotated[
+    str,
+    typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
+]
+_TOML = Path("churnkit.toml")
+_METRICS_SHOWN = ("auroc", "average_precision", "log_loss", "brier", "ece", "lift_top_decile")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"churnkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None: ...
+
+
+@app.command(epilog="Example: `churnkit init --purchases orders.csv --horizon 60`")
+def init(
+    purchases: Annotated[Path | None, typer.Option(help="Orders, invoices or line items.")] = None,
+    activity: Annotated[Path | None, typer.Option(help="Visits, tickets, payments …")] = None,
+    surveys: Annotated[Path | None, typer.Option(help="NPS, CES, CSAT answers.")] = None,
+    customers: Annotated[Path | None, typer.Option(help="One row a customer.")] = None,
+    churn: Annotated[
+        ChurnChoice, typer.Option(help="What counts as churn.")
+    ] = ChurnChoice.no_purchase,
+    horizon: Annotated[int, typer.Option(min=1, help="Days without a sign of life.")] = 90,
+    lookback: Annotated[int, typer.Option(min=1, help="Days in which a customer was alive.")] = 180,
+    timezone: Annotated[str, typer.Option(help="Business time zone.")] = "UTC",
+    config: Config = _TOML,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Look at your files, propose how to read them, and write churnkit.toml."""
+    from churnkit import terminal
+    from churnkit.config import QuestionSection, write_config
+
+    given = {
+        "purchases": purchases,
+        "activity": activity,
+        "surveys": surveys,
+        "customers": customers,
+    }
+    files = {log: path for log, path in given.items() if path is not None}
+    question = QuestionSection(
+        churn=churn.value, horizon_days=horizon, lookback_days=lookback, timezone=timezone
+    )
+    proposals = write_config(config, files, question, force=force)
+    mappings = {p.log: {"path": p.source.name, "columns": dict(p.columns)} for p in proposals}
+    if as_json:
+        terminal.print_json({"config": str(config), "logs": mappings})
+        return
+    rows = [[p.log, name, source] for p in proposals for name, source in p.columns.items()]
+    terminal.out().print(terminal.table("Columns", ["log", "means", "column"], rows))
+    terminal.out().print(f"\nWrote {config}. Look it over, then: churnkit check")
+
+
+@app.command(epilog="Example: `churnkit check --json`")
+def check(config: Config = _TOML, as_json: Json = False) -> None:
+    """Check every log: counts, spans, rows set aside and why, and what is too little."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project import check_project
+
+    found = check_project(load_settings(config))
+    if as_json:
+        terminal.print_json(found.summary)
+    else:
+        terminal.show_checkup(found.summary)
+    found.require_clean()
+
+
+@app.command(epilog="Example: `churnkit features --as-of 2011-09-10 --out features.parquet`")
+def features(
+    as_of: AsOf,
+    out: Annotated[Path, typer.Option("--out", help="A .parquet or .csv file.")],
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Write the feature table of every known customer, as it stood at a past moment."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.features import build_features
+    from churnkit.scoring import write_frame
+
+    settings = load_settings(config)
+    table = build_features(settings.read_logs(), settings.cutoff(as_of))
+    write_frame(table.to_frame(), out)
+    told = {"as_of": as_of, "out": str(out), "customers": len(table), "features": len(table.names)}
+    if as_json:
+        terminal.print_json(told)
+        return
+    terminal.out().print(f"Wrote {len(table):,} customers × {len(table.names)} features to {out}")
+
+
+@app.command(epilog="Example: `churnkit train`")
+def train(config: Config = _TOML, as_json: Json = False) -> None:
+    """Train, test on later cutoffs beside plain rules, register, and make it champion."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project import train_project
+    from churnkit.report import model_rows
+
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        trained = train_project(settings, progress)
+    if as_json:
+        terminal.print_json(trained.summary)
+    else:
+        terminal.show_training(trained.summary, model_rows(trained.summary))
+    trained.training.require_gates()
+
+
+@app.command(epilog="Example: `churnkit score --as-of 2011-12-10 --out scores.csv`")
+def score(
+    as_of: AsOf,
+    out: Annotated[Path | None, typer.Option("--out", help="A .parquet or .csv file.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A bundle instead of the champion.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="The HTML report.")] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Score every customer at risk, assign lights, and write scores and report."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project import score_project
+
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        told = score_project(settings, settings.cutoff(as_of), model, out, report, progress)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_scores(told)
+
+
+@app.command(epilog="Example: `churnkit demo --out demo`")
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for everything that is made.")] = Path(
+        "demo"
+    ),
+    customers: Annotated[int, typer.Option(min=1000, help="Size of the shop.")] = 6000,
+    seed: Annotated[int, typer.Option(help="Seed of the shop.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """Simulate a shop, train, score it, and show what comes out."""
+    from churnkit import terminal
+    from churnkit.demo import run
+
+    with terminal.progress() as progress:
+        made = run(out, customers, seed, progress)
+    if as_json:
+        terminal.print_json(made)
+    else:
+        terminal.show_scores(made)
+
+
+def main() -> None:
+    """Entry point of the ``churnkit`` command."""
+    app()

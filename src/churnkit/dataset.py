@@ -1,0 +1,153 @@
+"""Features and labels side by side, over several cutoffs, split by time and never at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from churnkit.clock import Cutoff, Window, cutoffs_back_from, horizon_ends_by
+from churnkit.errors import GateRefused
+from churnkit.features import Features, FeatureSpec, build_features
+from churnkit.index import BlockIndex
+from churnkit.labels import Question
+from churnkit.logs import Logs
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows of customers at risk, each with what was known and what came of it.
+
+    Attributes
+    ----------
+    features
+        One row per customer at risk and cutoff.
+    churned
+        Boolean array, one per row.
+    """
+
+    features: Features
+    churned: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.churned)
+
+    @property
+    def customers(self) -> int:
+        """Number of distinct customers."""
+        return len(set(self.features.customer_id))
+
+    @property
+    def base_rate(self) -> float:
+        """Share of rows that churned."""
+        return float(np.mean(self.churned)) if len(self) else float("nan")
+
+    def at(self, cutoffs: Sequence[Cutoff]) -> Dataset:
+        """The rows of some of the cutoffs."""
+        mask = np.isin(self.features.cutoff, [c.us for c in cutoffs])
+        return Dataset(self.features.where(mask), self.churned[mask])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When is trained and when is tested.
+
+    Attributes
+    ----------
+    every_days
+        Days between training cutoffs.
+    cutoffs
+        Largest number of training cutoffs.
+    tests
+        Number of test cutoffs, one horizon apart.
+    until
+        The day at which the logs end for training; by default the last day of the log.
+    """
+
+    every_days: int = 28
+    cutoffs: int = 13
+    tests: int = 2
+    until: Cutoff | None = None
+
+    def last_known(self, logs: Logs, question: Question) -> Cutoff:
+        """The latest cutoff whose horizon is over when the log ends.
+
+        The last day of a log is often cut short, so the horizon must end before it begins.
+        """
+        end = self.until or logs.last_day(question.log)
+        last = end.shifted(-question.horizon_days)
+        # Across the start of summer time so many local days are an hour short of the horizon.
+        return last if horizon_ends_by(last, question.horizon_days, end) else last.shifted(-1)
+
+    def test_cutoffs(self, logs: Logs, question: Question) -> tuple[Cutoff, ...]:
+        """Cutoffs to test on, in rising order; each leaves room to train before it."""
+        last = self.last_known(logs, question)
+        grid = cutoffs_back_from(
+            last, question.horizon_days, self.tests, logs.first_day(question.log)
+        )
+        return tuple(c for c in grid if self.training_cutoffs(logs, question, c))
+
+    def training_cutoffs(
+        self, logs: Logs, question: Question, before: Cutoff
+    ) -> tuple[Cutoff, ...]:
+        """Cutoffs whose horizon is over when ``before`` begins, in rising order.
+
+        None lies closer than one lookback to the first day of the log, since by then the
+        customers at risk are not yet all known.
+        """
+        first = logs.first_day(question.log).shifted(question.lookback_days)
+        last = before.shifted(-question.horizon_days)
+        grid = cutoffs_back_from(last, self.every_days, self.cutoffs, first)
+        return tuple(c for c in grid if horizon_ends_by(c, question.horizon_days, before))
+
+
+def build_dataset(
+    logs: Logs, question: Question, cutoffs: Sequence[Cutoff], spec: FeatureSpec | None = None
+) -> Dataset:
+    """Features and labels of every customer at risk at each cutoff.
+
+    Raises
+    ------
+    ConfigError
+        If the question needs a log that is absent.
+    """
+    features = build_features(logs, cutoffs, spec, population=question.at_risk)
+    return Dataset(features, _labels(logs, question, tuple(sorted(set(cutoffs)))))
+
+
+def _labels(logs: Logs, question: Question, cutoffs: tuple[Cutoff, ...]) -> np.ndarray:
+    instants = {
+        instant
+        for c in cutoffs
+        for instant in (
+            c.us,
+            Window.before(c, question.lookback_days).start,
+            Window.after(c, question.horizon_days).end,
+        )
+    }
+    parts: dict[int, list[np.ndarray]] = {c.us: [] for c in cutoffs}
+    for part in logs.blocks():
+        block = BlockIndex(part, instants)
+        for c in cutoffs:
+            parts[c.us].append(question.churned(block, c)[question.at_risk(block, c)])
+    return np.concatenate([block for c in cutoffs for block in parts[c.us]])
+
+
+def require_enough(dataset: Dataset, churners: int = 100, stayers: int = 100) -> None:
+    """Refuse a training set that is too small to learn from.
+
+    Raises
+    ------
+    GateRefused
+        Naming what was found and what is needed.
+    """
+    left = int(np.sum(dataset.churned))
+    stayed = len(dataset) - left
+    if left < churners or stayed < stayers:
+        raise GateRefused(
+            f"the training set has {left:,} churners and {stayed:,} stayers in "
+            f"{len(dataset):,} rows of {dataset.customers:,} customers; "
+            f"{churners} and {stayers} are needed",
+            "Use a longer history, or another horizon or lookback.",
+        )

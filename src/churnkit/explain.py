@@ -1,0 +1,137 @@
+"""Why: what drives churn here, and the reasons behind one customer's probability.
+
+Contributions are exact SHAP values (trees) or weighted terms (rules) in log-odds. They say
+what a probability is *associated with*, not what would change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from churnkit.features import FeatureColumn, Features
+from churnkit.model import ChurnModel
+
+UP, DOWN = "↑", "↓"
+_SMALLEST = 0.02
+_CLEAR_DIRECTION = 0.3
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How much a feature moves the scores of all customers.
+
+    Attributes
+    ----------
+    name, says, theme
+        Feature name, meaning, and what it is about.
+    weight
+        Its share of all mean absolute contributions, in [0, 1].
+    direction
+        ``up`` if high values go with more churn, ``down`` if with less, else ``mixed``.
+    """
+
+    name: str
+    says: str
+    theme: str
+    weight: float
+    direction: str
+
+
+def drivers(model: ChurnModel, features: Features, top: int = 15) -> list[Driver]:
+    """The features that move the scores most, the strongest first; empty for the base rate."""
+    contributions = model.contributions(features)
+    size = np.abs(contributions).mean(axis=0) if len(features) else np.zeros(len(model.names))
+    if not size.sum():
+        return []
+    columns = {c.name: c for c in model.spec.columns()}
+    order = [k for k in np.argsort(-size, kind="stable")[:top] if size[k]]
+    return [
+        Driver(
+            name=model.names[k],
+            says=columns[model.names[k]].says,
+            theme=columns[model.names[k]].theme,
+            weight=float(size[k] / size.sum()),
+            direction=_direction(features.column(model.names[k]), contributions[:, k]),
+        )
+        for k in order
+    ]
+
+
+def reasons(model: ChurnModel, features: Features, top: int = 4) -> list[list[str]]:
+    """Up to ``top`` reasons for each row, the weightiest first.
+
+    Contributions are added up by theme, since correlated features share one effect at random;
+    each theme speaks through its weightiest feature. An arrow tells whether it goes with more
+    (↑) or less (↓) churn.
+    """
+    columns = {c.name: c for c in model.spec.columns()}
+    told = [columns[name] for name in model.names]
+    names = sorted({c.theme for c in told})
+    theme = np.array([names.index(c.theme) for c in told])
+    contributions = model.contributions(features)
+    by_theme = np.stack([contributions[:, theme == k].sum(axis=1) for k in range(len(names))], 1)
+    values = np.stack([features.column(name) for name in model.names], 1)
+    return [
+        _reasons_of_row(by_theme[row], contributions[row], values[row], theme, told, top)
+        for row in range(len(features))
+    ]
+
+
+def _reasons_of_row(
+    by_theme: np.ndarray,
+    contributions: np.ndarray,
+    values: np.ndarray,
+    theme: np.ndarray,
+    told: list[FeatureColumn],
+    top: int,
+) -> list[str]:
+    said = []
+    for k in np.argsort(-np.abs(by_theme), kind="stable")[:top]:
+        if abs(by_theme[k]) < _SMALLEST:
+            break
+        # Among the features that pull the way the whole theme does, the strongest speaks.
+        pull = np.where(theme == k, contributions * np.sign(by_theme[k]), -np.inf)
+        spokesman = int(np.argmax(pull))
+        arrow = UP if by_theme[k] > 0 else DOWN
+        said.append(f"{arrow} {sentence(told[spokesman], values[spokesman])}")
+    return said
+
+
+def sentence(column: FeatureColumn, value: float) -> str:
+    """A feature and its value in words."""
+    if np.isnan(value):
+        return column.unknown
+    in_words = _IN_WORDS.get(column.feature.unit, _number)
+    return column.reads.format(value=in_words(value))
+
+
+def _number(value: float) -> str:
+    digits = 1 if abs(value) < 10 and value != round(value) else 0
+    return f"{value:,.{digits}f}"
+
+
+def _trend(value: float) -> str:
+    edges = (-0.999, -0.5, -0.1, 0.1, 0.5, 0.999)
+    words = ("none any more", "much less", "less", "as before", "more", "much more", "none before")
+    return words[int(np.searchsorted(edges, value, side="right"))]
+
+
+_IN_WORDS: dict[str, Callable[[float], str]] = {
+    "-1..1": _trend,
+    "nps class": lambda value: ("detractor", "passive", "promoter")[int(value) + 1],
+    "csat class": lambda value: ("not satisfied", "satisfied")[int(value)],
+}
+
+
+def _direction(values: np.ndarray, contributions: np.ndarray) -> str:
+    known = ~np.isnan(values)
+    if known.sum() < 2 or np.ptp(values[known]) == 0 or np.ptp(contributions[known]) == 0:
+        return "mixed"
+    ranks = [np.argsort(np.argsort(x[known], kind="stable")) for x in (values, contributions)]
+    agreement = float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+    if abs(agreement) < _CLEAR_DIRECTION:
+        return "mixed"
+    return "up" if agreement > 0 else "down"

@@ -1,0 +1,169 @@
+"""The steps of a project, each from its settings to what it wrote and what it has to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from churnkit.clock import Cutoff
+from churnkit.config import Settings
+from churnkit.enough import shortfalls
+from churnkit.evaluation import Progress, silent
+from churnkit.logs import Logs
+from churnkit.logs.check import stop_if_too_many
+from churnkit.release import Release, champion, from_path, release
+from churnkit.report import check_dict, summarise, write_report
+from churnkit.scoring import score, write_frame, write_scores
+from churnkit.training import Training, train
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What became of every row, and what is too little.
+
+    Attributes
+    ----------
+    logs
+        The logs as far as they keep the contract.
+    summary
+        JSON-ready values: ``question``, ``logs``, ``too_little``, ``rejected`` (a file or null).
+    max_rejected_share
+        The limit beyond which `require_clean` refuses.
+    """
+
+    logs: Logs
+    summary: dict[str, Any]
+    max_rejected_share: float
+
+    def require_clean(self) -> None:
+        """Refuse logs of which too many rows are set aside.
+
+        Raises
+        ------
+        DataError
+            With the counts by reason.
+        """
+        for check in self.logs.checks:
+            stop_if_too_many(check, self.max_rejected_share)
+
+
+def check_project(settings: Settings) -> Checkup:
+    """Read every log against its contract; write the rows set aside beside the reports.
+
+    Raises
+    ------
+    DataError
+        If a file or a column is missing, or no row of a log keeps the contract.
+    """
+    logs = settings.read_logs(max_rejected_share=1.0)
+    rejected = None
+    if logs.rejected is not None and len(logs.rejected):
+        rejected = settings.folder / settings.output.reports / "rejected.csv"
+        write_frame(logs.rejected.to_pandas(), rejected)
+    question = settings.asked()
+    summary = {
+        "question": question.rule,
+        "logs": [check_dict(check, logs.zone) for check in logs.checks],
+        "too_little": shortfalls(logs, question, settings.schedule()),
+        "rejected": None if rejected is None else str(rejected),
+    }
+    return Checkup(logs, summary, settings.quality.max_rejected_share)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model that was trained, written and registered.
+
+    Attributes
+    ----------
+    training
+        The model and its evidence.
+    released
+        Where it is now.
+    summary
+        JSON-ready values: the model card, ``bundle``, ``version`` and ``champion``.
+    """
+
+    training: Training
+    released: Release
+    summary: dict[str, Any]
+
+
+def train_project(settings: Settings, progress: Progress = silent) -> Trained:
+    """Train, test, write the bundle, register it, and make it champion if it passes its gates.
+
+    Raises
+    ------
+    GateRefused
+        If the data are too little. A model that fails its gates is kept without an error; see
+        `Training.require_gates`.
+    """
+    progress("reading the logs")
+    logs = settings.read_logs()
+    training = train(logs, settings.asked(), settings.schedule(), progress)
+    progress("writing and registering the model")
+    policy = settings.policy()
+    released = release(training, settings.models, settings.registry(), policy)
+    told = {
+        "bundle": str(released.bundle),
+        "version": released.version,
+        "champion": released.champion,
+    }
+    return Trained(training, released, {**training.card(policy), **told})
+
+
+def score_project(
+    settings: Settings,
+    as_of: Cutoff,
+    model: Path | None = None,
+    out: Path | None = None,
+    report: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Score every customer at risk, write scores and report, and tell what came out.
+
+    Parameters
+    ----------
+    settings
+        The project.
+    as_of
+        The cutoff: events before it count.
+    model
+        Bundle to use instead of the champion.
+    out, report
+        Where to write; by default into the folders of the settings.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        The summary of the report and ``paths``: name → file.
+    """
+    progress("loading the model")
+    warning = ""
+    if model is not None:
+        loaded, card = from_path(model)
+    else:
+        loaded, card, warning = champion(settings.models, settings.registry())
+    progress("reading the logs")
+    logs = settings.read_logs()
+    progress(f"scoring as of {as_of}")
+    scores = score(loaded, logs, as_of, settings.policy())
+    paths = {
+        "scores": out or settings.scores_path(as_of),
+        "report": report or settings.report_path(as_of),
+    }
+    write_scores(scores, paths["scores"])
+    warnings = [w for w in (warning, _other_question(settings, card)) if w]
+    summary = summarise(scores, card, logs, warnings)
+    write_report(summary, paths["report"])
+    return {**summary, "paths": {name: str(path) for name, path in paths.items()}}
+
+
+def _other_question(settings: Settings, card: dict[str, Any]) -> str:
+    asked = settings.asked().rule
+    if card["question"] == asked:
+        return ""
+    return f"the model answers “{card['question']}”, while churnkit.toml now asks “{asked}”"

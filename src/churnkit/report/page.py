@@ -1,0 +1,65 @@
+"""The page: one summary dict in, one HTML text out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from churnkit.atomic import whole_file
+from churnkit.report import charts, wording
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """One self-contained HTML page: no script, no network, the same text for the same summary.
+
+    Parameters
+    ----------
+    summary
+        What the page tells, as JSON-ready values. A part that is missing (None or an empty
+        list) is named in words. Keys: ``as_of``, ``question``, ``churnkit``,
+        ``model_version``, ``model_name``, ``verdict``, ``warnings``, ``lights`` (red, yellow,
+        green), ``held_out_cutoff``, ``metrics`` (the first one is drawn), ``models``,
+        ``calibration``, ``drivers``, ``calls``, ``calls_total``, ``data``.
+
+    Returns
+    -------
+    str
+        The page. Every text of the summary is escaped in it.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        If a key is missing.
+    """
+    return _environment().get_template("page.html.j2").render(summary)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("churnkit.report", package_path=""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    words = (wording.number, wording.percent, wording.score, wording.interval, wording.code)
+    environment.filters.update({word.__name__: word for word in words})
+    drawings = (charts.bar, charts.lights_bar, charts.interval_rows, charts.calibration_plot)
+    environment.globals.update({drawing.__name__: drawing for drawing in drawings})
+    environment.globals["shapes"] = charts.SHAPES
+    return environment
+
+
+def write_report(summary: Mapping[str, Any], path: Path) -> None:
+    """Write the page of a summary; the file appears whole or not at all."""
+    with whole_file(path) as aside:
+        aside.write_text(render(summary), encoding="utf-8")
