@@ -107,14 +107,14 @@ class ChurnClassifier(_BinaryClassifier):
 
     def __init__(
         self,
-        trees: int = 300,
+        trees: int = 180,
         leaves: int = 7,
         rows_per_leaf: int = 200,
-        learning_rate: float = 0.03,
+        learning_rate: float = 0.05,
         column_share: float = 0.6,
         row_share: float = 0.8,
         l2: float = 5.0,
-        seeds: int = 3,
+        seeds: int = 2,
         random_state: int = 0,
     ) -> None:
         self.trees = trees

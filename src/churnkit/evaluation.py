@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -108,14 +109,14 @@ class Backtest:
         """The latest trial."""
         return self.trials[-1]
 
-    @property
+    @cached_property
     def best_rule(self) -> str:
         """The plain rule with the lowest log loss on the test."""
         metrics = self.test.metrics
         rules = [name for name in metrics if name in PLAIN_RULES]
         return min(rules, key=lambda name: metrics[name]["log_loss"].value)
 
-    @property
+    @cached_property
     def verdict(self) -> str:
         """One sentence: which model is used, and by how much it beats the best plain rule."""
         if self.chosen in PLAIN_RULES:
@@ -127,6 +128,7 @@ class Backtest:
             f"by {gain} AUROC"
         )
 
+    @cached_property
     def gates(self) -> tuple[Gate, ...]:
         """The conditions for becoming champion, each with what was found."""
         return (_better_than_chance(self), _not_beaten_by_a_rule(self), _no_leak(self))

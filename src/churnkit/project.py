@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from churnkit.clock import Cutoff
+from churnkit.clock import Cutoff, horizon_ends_by
 from churnkit.config import Settings
 from churnkit.enough import shortfalls
 from churnkit.evaluation import Progress, silent
@@ -156,10 +156,20 @@ def score_project(
         "report": report or settings.report_path(as_of),
     }
     write_scores(scores, paths["scores"])
-    warnings = [w for w in (warning, _other_question(settings, card)) if w]
+    warnings = [w for w in (warning, _other_question(settings, card), _seen(card, as_of)) if w]
     summary = summarise(scores, card, logs, warnings)
     write_report(summary, paths["report"])
     return {**summary, "paths": {name: str(path) for name, path in paths.items()}}
+
+
+def _seen(card: dict[str, Any], as_of: Cutoff) -> str:
+    last = Cutoff.parse(card["training"]["cutoffs"][-1], as_of.zone)
+    if horizon_ends_by(last, card["horizon_days"], as_of):
+        return ""
+    return (
+        f"the model learnt from what happened up to {card['horizon_days']} days after {last}, "
+        f"later than {as_of}: these scores look better than they would have been then"
+    )
 
 
 def _other_question(settings: Settings, card: dict[str, Any]) -> str:

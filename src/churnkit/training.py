@@ -42,7 +42,7 @@ class Training:
     @property
     def gates(self) -> tuple[Gate, ...]:
         """What the model must meet to become champion."""
-        return self.backtest.gates()
+        return self.backtest.gates
 
     def require_gates(self) -> None:
         """Refuse a model that fails a gate.

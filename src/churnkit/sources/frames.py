@@ -44,10 +44,12 @@ def _arrow(frame: Any, name: str) -> pa.Table:
 
 
 def _as_text_where_mixed(frame: pd.DataFrame) -> pd.DataFrame:
+    from pandas.api.types import is_object_dtype
+
     mixed = [
         column
-        for column in frame.select_dtypes("object").columns
-        if frame[column].map(type).nunique() > 1
+        for column in frame.columns
+        if is_object_dtype(frame.dtypes[column]) and frame[column].map(type).nunique() > 1
     ]
     texts = {c: frame[c].where(frame[c].isna(), frame[c].map(str)) for c in mixed}
     return frame.assign(**texts).rename(columns=str)

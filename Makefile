@@ -1,0 +1,50 @@
+# Two commands set everything up on a machine that has Python >= 3.11 and make:
+# `make demo` and `make test`. Each makes its own environment in .venv when it is needed.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types docs quality clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/run.stamp ## Simulate a shop, train, score it, and show what comes out (in ./demo).
+	$(BIN)/churnkit demo --out demo
+
+test: $(VENV)/test.stamp ## Run the tests.
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/test.stamp ## Check style and format.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/test.stamp ## Check types.
+	$(BIN)/mypy
+
+docs: $(VENV)/test.stamp ## Write the generated pages of docs/ anew.
+	$(BIN)/python docs/generate.py
+
+quality: $(VENV)/run.stamp ## Model against plain rules on the real logs in $CHURNKIT_REAL_DATA.
+	$(BIN)/python benchmarks/quality.py
+
+clean: ## Remove the environment and everything the demo made.
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "churnkit needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing churnkit and what it needs into $(VENV); this takes a few minutes the first time."
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml | $(BIN)/python
+	@echo "Installing churnkit with its test tools into $(VENV); this takes a few minutes the first time."
+	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/run.stamp
