@@ -22,6 +22,8 @@ Progress = Callable[[str], None]
 
 LEAK_AUROC = 0.98
 _CALIBRATION_BINS = 10
+_ONE_ERROR = 0.68
+"""A central interval of this level reaches one standard error to each side."""
 
 
 def silent(message: str) -> None:
@@ -52,7 +54,7 @@ class Trial:
     probabilities: dict[str, np.ndarray]
     metrics: dict[str, dict[str, Interval]]
 
-    def difference(self, metric: str, rung: str, other: str) -> Interval:
+    def difference(self, metric: str, rung: str, other: str, level: float = 0.95) -> Interval:
         """How much higher a metric is for one rung than for another, on the same customers."""
         return paired_difference(
             metric,
@@ -60,6 +62,7 @@ class Trial:
             self.probabilities[rung],
             self.probabilities[other],
             self.data.features.customer_id,
+            level=level,
         )
 
     def calibration(self, rung: str) -> list[dict[str, Any]]:
@@ -120,7 +123,9 @@ class Backtest:
     def verdict(self) -> str:
         """One sentence: which model is used, and by how much it beats the best plain rule."""
         if self.chosen in PLAIN_RULES:
-            return f"{self.chosen} is used: no richer model was clearly better than this plain rule"
+            return (
+                f"{self.chosen} is used: no richer model was better by more than a standard error"
+            )
         gain = self.test.difference("auroc", self.chosen, self.best_rule)
         better = "better than" if gain.low > 0 else "not clearly better than"
         return (
@@ -140,8 +145,9 @@ def backtest(
     """Train and test the whole ladder on later cutoffs.
 
     With two trials or more the rung is chosen on the earlier ones, so that the last one stays
-    an untouched test. A richer rung must be better than every plainer one by the whole 95 %
-    interval of the paired difference in log loss: ties go to the simpler.
+    an untouched test. A richer rung must have a lower log loss than the plainer one by more than
+    a standard error of their paired difference; ties go to the simpler (the one-standard-error
+    rule of Breiman, Friedman, Olshen and Stone 1984).
 
     Raises
     ------
@@ -188,7 +194,7 @@ def _choose(trials: tuple[Trial, ...]) -> str:
     names = [rung.name for rung in LADDER if all(rung.name in t.metrics for t in trials)]
     chosen, *richer = names
     for name in richer:
-        if all(t.difference("log_loss", name, chosen).high < 0 for t in trials):
+        if all(t.difference("log_loss", name, chosen, _ONE_ERROR).high < 0 for t in trials):
             chosen = name
     return chosen
 
