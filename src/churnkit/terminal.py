@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,8 +21,9 @@ _PIPED_WIDTH = 160
 
 
 def out() -> Console:
-    """The console of results; wide enough not to cut tables when piped."""
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+    """The console of results; wide when piped, unless COLUMNS says otherwise."""
+    measured = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if measured else _PIPED_WIDTH, highlight=False)
 
 
 def note(message: str) -> None:

@@ -15,7 +15,7 @@ from churnkit.metrics import METRICS
 from churnkit.model import LADDER
 from churnkit.scoring import Scores
 
-CALLS_SHOWN = 100
+CALLS_SHOWN = 25
 
 
 def summarise(

@@ -1,0 +1,291 @@
+"""The command line on a user's own files: from files to lights, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from churnkit.cli import app
+
+DATA = Path(__file__).parents[1] / "data"
+QUESTION = ["--horizon", "60", "--lookback", "180"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+
+
+def told(*arguments: str) -> Any:
+    """The JSON document that a command prints."""
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder with the sample's purchases in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(DATA / "purchases.csv", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project on the whole sample, initialised, checked and trained by the commands."""
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        files = {log: str(next(DATA.glob(f"{log}.*"))) for log in ("purchases", "activity", "surveys")}
+        options = [part for log, file in files.items() for part in (f"--{log}", file)]
+        assert run("init", *options, *QUESTION).exit_code == 0
+        assert run("check").exit_code == 0
+        trained = run("train")
+        assert trained.exit_code == 0, trained.stderr
+    return folder
+
+
+@pytest.fixture
+def in_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return project
+
+
+class TestTheWay:
+    def test_init_says_what_it_chose_and_what_comes_next(self, here: Path) -> None:
+        result = run("init", "--purchases", "purchases.csv", *QUESTION)
+        assert result.exit_code == 0
+        assert "customer_id" in result.stdout
+        assert "churnkit check" in result.stdout
+        text = (here / "churnkit.toml").read_text()
+        assert "horizon_days = 60" in text
+        assert 'path = "purchases.csv"' in text
+
+    def test_check_counts_every_row(self, in_project: Path) -> None:
+        checked = told("check")
+        logs = {log["log"]: log for log in checked["logs"]}
+        assert logs["purchases"]["read"] == len(pd.read_csv(DATA / "purchases.csv"))
+        for log in logs.values():
+            assert log["kept"] + sum(log["rejected"].values()) == log["read"]
+        assert checked["too_little"] == []
+
+    def test_features_are_those_of_a_past_moment(self, in_project: Path, tmp_path: Path) -> None:
+        out = tmp_path / "features.parquet"
+        made = told("features", "--as-of", "2024-06-01", "--out", str(out))
+        frame = pd.read_parquet(out)
+        assert len(frame) == made["customers"]
+        assert set(frame["as_of"]) == {"2024-06-01"}
+        purchases = pd.read_csv(DATA / "purchases.csv", parse_dates=["ts"])
+        before = purchases[(purchases["ts"] < "2024-06-01") & (purchases["amount"] >= 0)]
+        last = before.groupby("customer_id")["ts"].max()
+        days = (pd.Timestamp("2024-06-01") - last) / pd.Timedelta(days=1)
+        assert (frame.set_index("customer_id")["recency"].dropna() - days).abs().max() < 1e-9
+
+    def test_train_shows_the_model_beside_the_plain_rules(self, in_project: Path) -> None:
+        trained = told("train")
+        assert set(trained["trials"][-1]["metrics"]) == {
+            "base_rate", "recency", "overdue", "rfm_logistic", "lightgbm"
+        }  # fmt: skip
+        assert trained["champion"] is True
+        assert (Path(trained["bundle"]) / "manifest.json").exists()
+        assert (in_project / "models" / "mlflow.db").exists()
+
+    @pytest.mark.parametrize("ending", ["parquet", "csv"])
+    def test_score_writes_one_row_per_customer_at_risk(
+        self, in_project: Path, tmp_path: Path, ending: str
+    ) -> None:
+        out = tmp_path / f"scores.{ending}"
+        scored = told("score", "--as-of", "2025-01-01", "--out", str(out))
+        frame = pd.read_parquet(out) if ending == "parquet" else pd.read_csv(out)
+        assert {
+            "customer_id", "as_of", "churn_probability", "light", "rank", "value_at_risk",
+            "reasons", "model_version",
+        } <= set(frame.columns)  # fmt: skip
+        assert frame["customer_id"].is_unique
+        assert frame["churn_probability"].between(0, 1).all()
+        assert set(frame["light"]) <= {"green", "yellow", "red"}
+        assert sorted(frame["rank"]) == list(range(1, len(frame) + 1))
+        assert frame["light"].value_counts().to_dict() == {
+            light["light"]: light["customers"] for light in scored["lights"] if light["customers"]
+        }
+        assert Path(scored["paths"]["report"]).read_text(encoding="utf-8").startswith("<!doctype html")
+
+    def test_score_with_a_bundle_instead_of_the_champion(self, in_project: Path) -> None:
+        bundle = next(path.parent for path in (in_project / "models").glob("*/manifest.json"))
+        scored = told("score", "--as-of", "2025-01-01", "--model", str(bundle))
+        assert scored["model_version"] == bundle.name
+
+    def test_scoring_a_day_the_model_learnt_from_warns(self, in_project: Path) -> None:
+        result = run("score", "--as-of", "2024-06-01", "--out", "past.csv")
+        assert result.exit_code == 0
+        assert "these scores look better than they would have been" in result.stderr
+
+    def test_terminal_shows_rules_lights_calls_and_paths(self, in_project: Path) -> None:
+        shown = run("score", "--as-of", "2025-01-01").stdout
+        for part in ("rfm_logistic", "■ red", "▲ yellow", "● green", "Call list", "Written"):
+            assert part in shown
+
+    def test_piped_output_holds_no_colour_codes(self, in_project: Path) -> None:
+        assert "\x1b[" not in run("score", "--as-of", "2025-01-01").stdout
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", ["init", "check", "features", "train", "score", "demo"])
+    def test_every_help_holds_an_example(self, command: str) -> None:
+        result = run(command, "--help")
+        assert result.exit_code == 0
+        assert f"Example: churnkit {command}" in " ".join(result.stdout.split())
+
+    def test_alone_it_shows_the_way(self) -> None:
+        assert "init → check → train → score" in run().output
+
+    def test_version(self) -> None:
+        import churnkit
+
+        assert run("--version").stdout.strip() == f"churnkit {churnkit.__version__}"
+
+
+def fails(code: int, *arguments: str) -> str:
+    """The one message of a command that must fail with that exit code."""
+    result = run(*arguments)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    assert result.stderr.startswith("Error: ")
+    return result.stderr
+
+
+def setting(old: str, new: str) -> None:
+    path = Path("churnkit.toml")
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def ready(here: Path) -> Path:
+    """The working folder with a churnkit.toml for the sample's purchases."""
+    assert run("init", "--purchases", "purchases.csv", *QUESTION).exit_code == 0
+    return here
+
+
+class TestBadInput:
+    def test_a_missing_file(self, here: Path) -> None:
+        said = fails(3, "init", "--purchases", "nowhere.csv")
+        assert "nowhere.csv: no such file" in said
+        assert not (here / "churnkit.toml").exists()
+
+    def test_init_never_overwrites_without_force(self, ready: Path) -> None:
+        before = (ready / "churnkit.toml").read_text()
+        assert "--force" in fails(2, "init", "--purchases", "purchases.csv")
+        assert (ready / "churnkit.toml").read_text() == before
+        assert run("init", "--purchases", "purchases.csv", "--force").exit_code == 0
+
+    def test_no_log_at_all(self, here: Path) -> None:
+        assert "--purchases FILE" in fails(2, "init")
+
+    def test_no_configuration(self, here: Path) -> None:
+        assert "churnkit init" in fails(2, "check")
+
+    def test_a_column_that_is_not_there(self, ready: Path) -> None:
+        setting('amount = "amount"', 'amount = "amuont"')
+        assert "Did you mean 'amount'?" in fails(3, "check")
+
+    def test_unreadable_dates(self, ready: Path) -> None:
+        (ready / "purchases.csv").write_text(
+            "customer_id,ts,order_id,amount\n" + "a,yesterday,1,5\n" * 3 + "a,2024-01-01,2,5\n"
+        )
+        said = fails(3, "train")
+        assert "unreadable_ts" in said
+        assert "purchases.csv" in said
+
+    def test_an_unreadable_date_is_told_with_its_row(self, ready: Path) -> None:
+        rows = [f"c{k % 40},2024-01-{k % 28 + 1:02d} {k % 24:02d}:00,{k},5\n" for k in range(200)]
+        rows[6] = "c1,yesterday,7,5\n"
+        (ready / "purchases.csv").write_text("customer_id,ts,order_id,amount\n" + "".join(rows))
+        assert run("check").exit_code == 0
+        rejected = pd.read_csv(ready / "reports" / "rejected.csv")
+        assert rejected[["row", "reason", "found"]].to_numpy().tolist() == [
+            [7, "unreadable_ts", "yesterday"]
+        ]
+
+    def test_a_score_outside_its_scale(self, ready: Path) -> None:
+        (ready / "nps.csv").write_text(
+            "customer_id,ts,instrument,score\n"
+            + "".join(f"C0000{k},2024-01-0{k},nps,{k * 20}\n" for k in range(1, 9))
+        )
+        assert run(
+            "init", "--purchases", "purchases.csv", "--surveys", "nps.csv", "--force"
+        ).exit_code == 0  # fmt: skip
+        said = fails(3, "train")
+        assert "score_outside_scale" in said
+        assert "nps.csv" in said
+
+    def test_an_empty_log(self, ready: Path) -> None:
+        (ready / "purchases.csv").write_text("")
+        assert "purchases.csv is empty" in fails(3, "check")
+        (ready / "purchases.csv").write_text("customer_id,ts,order_id,amount\n")
+        assert "log is empty" in fails(3, "check")
+
+    def test_one_customer(self, ready: Path) -> None:
+        rows = "".join(f"a,20{23 + k // 12}-{k % 12 + 1:02d}-01,{k},5\n" for k in range(24))
+        (ready / "purchases.csv").write_text("customer_id,ts,order_id,amount\n" + rows)
+        said = fails(4, "train")
+        assert "churners" in said
+        assert not (ready / "models").exists()
+
+    def test_a_single_class(self, ready: Path) -> None:
+        days = pd.date_range("2022-01-01", "2024-12-31", freq="10D")
+        pd.DataFrame(
+            [(f"c{c}", day, f"{c}-{day:%j%y}", 5) for c in range(150) for day in days],
+            columns=["customer_id", "ts", "order_id", "amount"],
+        ).to_csv(ready / "purchases.csv", index=False)
+        assert "0 churners" in fails(4, "train")
+
+    def test_a_history_that_is_too_short(self, ready: Path) -> None:
+        frame = pd.read_csv(ready / "purchases.csv")
+        frame[frame["ts"] < "2023-03-01"].to_csv(ready / "purchases.csv", index=False)
+        assert "300 days" in fails(4, "train")
+
+    def test_an_unknown_key(self, ready: Path) -> None:
+        setting("horizon_days", "horizon_day")
+        said = fails(2, "check")
+        assert "'horizon_day' in [question] is an unknown key" in said
+        assert "Did you mean 'horizon_days'?" in said
+
+    def test_a_date_that_is_none(self, ready: Path) -> None:
+        said = fails(2, "features", "--as-of", "soon", "--out", "f.parquet")
+        assert "'soon' is not a date" in said
+        assert not (ready / "f.parquet").exists()
+
+    def test_scoring_before_training(self, ready: Path) -> None:
+        assert "churnkit train" in fails(2, "score", "--as-of", "2025-01-01")
+        assert not (ready / "scores").exists()
+
+    def test_a_bundle_that_was_changed(self, in_project: Path, tmp_path: Path) -> None:
+        bundle = next(path.parent for path in (in_project / "models").glob("*/manifest.json"))
+        broken = shutil.copytree(bundle, tmp_path / "broken")
+        (broken / "model.json").write_text((broken / "model.json").read_text() + " ")
+        said = fails(5, "score", "--as-of", "2025-01-01", "--model", str(broken))
+        assert "model.json was changed" in said
+
+    def test_scoring_when_nobody_is_at_risk(self, in_project: Path) -> None:
+        said = fails(3, "score", "--as-of", "2030-01-01", "--out", "late.csv")
+        assert "nobody is at risk as of 2030-01-01" in said
+        assert not (in_project / "late.csv").exists()
+
+    def test_an_ending_that_is_not_written(self, in_project: Path) -> None:
+        said = fails(2, "score", "--as-of", "2025-01-01", "--out", "scores.xlsx")
+        assert "Use .parquet or .csv" in said
+
+    def test_an_unknown_definition_of_churn_is_a_usage_error(self, here: Path) -> None:
+        result = run("init", "--purchases", "purchases.csv", "--churn", "boredom")
+        assert result.exit_code == 2
