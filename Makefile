@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs quality clean
+.PHONY: help demo test lint types docs quality recipes clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,7 +16,7 @@ demo: $(VENV)/run.stamp ## Simulate a shop, train, score it, and show what comes
 	$(BIN)/churnkit demo --out demo
 
 test: $(VENV)/test.stamp ## Run the tests.
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/test.stamp ## Check style and format.
 	$(BIN)/ruff check .
@@ -30,6 +30,9 @@ docs: $(VENV)/test.stamp ## Write the generated pages of docs/ anew.
 
 quality: $(VENV)/run.stamp ## Model against plain rules on the real logs in $CHURNKIT_REAL_DATA.
 	$(BIN)/python benchmarks/quality.py
+
+recipes: $(VENV)/run.stamp ## The recipe of the trees against slower and faster ones, as ratios.
+	$(BIN)/python benchmarks/recipes.py
 
 clean: ## Remove the environment and everything the demo made.
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

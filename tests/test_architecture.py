@@ -27,6 +27,7 @@ FLOORS = {
     "project": 11, "terminal": 11,
     "demo": 12,
     "cli": 13,
+    "__main__": 14,
 }  # fmt: skip
 HEAVY = ("pandas", "numpy", "sklearn", "lightgbm", "mlflow", "duckdb", "pyarrow", "scipy")
 

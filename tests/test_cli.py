@@ -44,8 +44,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        files = {log: str(next(DATA.glob(f"{log}.*"))) for log in ("purchases", "activity", "surveys")}
-        options = [part for log, file in files.items() for part in (f"--{log}", file)]
+        logs = ("purchases", "activity", "surveys")
+        options = [part for log in logs for part in (f"--{log}", str(next(DATA.glob(f"{log}.*"))))]
         assert run("init", *options, *QUESTION).exit_code == 0
         assert run("check").exit_code == 0
         trained = run("train")
@@ -117,7 +117,8 @@ class TestTheWay:
         assert frame["light"].value_counts().to_dict() == {
             light["light"]: light["customers"] for light in scored["lights"] if light["customers"]
         }
-        assert Path(scored["paths"]["report"]).read_text(encoding="utf-8").startswith("<!doctype html")
+        report = Path(scored["paths"]["report"]).read_text(encoding="utf-8")
+        assert report.startswith("<!doctype html")
 
     def test_score_with_a_bundle_instead_of_the_champion(self, in_project: Path) -> None:
         bundle = next(path.parent for path in (in_project / "models").glob("*/manifest.json"))

@@ -212,4 +212,4 @@ def demo(
 
 def main() -> None:
     """Entry point of the ``churnkit`` command."""
-    app()
+    app(prog_name="churnkit")
