@@ -21,7 +21,8 @@ def run(
     Parameters
     ----------
     folder
-        Where everything is written; files of an earlier demo are replaced.
+        Where everything is written. Logs, settings, scores and report of an earlier demo are
+        replaced; its models stay, each under a name of its own.
     customers, seed
         Size and seed of the shop.
     progress

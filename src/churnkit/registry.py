@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION = "champion"
-_BUNDLE, _REPORT = "bundle", "report"
+_BUNDLE = "bundle"
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,11 @@ class Registry:
         bundle: Path,
         parameters: Mapping[str, Any],
         metrics: Mapping[str, float],
-        report: Path | None = None,
+        note: str = "",
     ) -> str:
         """Log a training run with its bundle and register the bundle; return the new version.
+
+        The note, in Markdown, is what the registry's pages show of the run.
 
         Raises
         ------
@@ -61,14 +63,16 @@ class Registry:
             If the store cannot be reached; the bundle is kept.
         """
         with self._client() as client:
+            from mlflow.entities import Metric, Param, RunTag
+
             run = client.create_run(self._experiment(client), run_name=bundle.name)
-            for key, value in parameters.items():
-                client.log_param(run.info.run_id, key, value)
-            for key, number in metrics.items():
-                client.log_metric(run.info.run_id, key, number)
+            client.log_batch(
+                run.info.run_id,
+                metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()],
+                params=[Param(key, str(value)) for key, value in parameters.items()],
+                tags=[RunTag("mlflow.note.content", note)],
+            )
             client.log_artifacts(run.info.run_id, str(bundle), _BUNDLE)
-            if report is not None:
-                client.log_artifact(run.info.run_id, str(report), _REPORT)
             client.set_terminated(run.info.run_id)
             return self._register(client, run)
 
@@ -127,6 +131,9 @@ class Registry:
         # No telemetry: churnkit asks no network but the store it is given.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("DO_NOT_TRACK", "true")
+        # A server that is down shall be noticed within a minute, not within half an hour.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from mlflow import MlflowClient

@@ -53,8 +53,9 @@ def release(
         If the registry cannot be reached; the bundle is written by then and stays.
     """
     card = training.card(policy)
-    written = bundle.save(training.model, _new_folder(training, folder), card, card_text(card))
-    version = registry.log(written, _parameters(training), _metrics(training))
+    note = card_text(card)
+    written = bundle.save(training.model, _new_folder(training, folder), card, note)
+    version = registry.log(written, _parameters(training), _metrics(training), note)
     passed = all(gate.passed for gate in training.gates)
     if passed:
         registry.promote(version)

@@ -18,6 +18,7 @@ from churnkit.lights import SHAPES
 
 _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
 _PIPED_WIDTH = 160
+_METRIC_WIDTH = 20
 
 
 def out() -> Console:
@@ -79,9 +80,14 @@ def logs_table(checks: Sequence[Mapping[str, Any]]) -> Table:
     )  # fmt: skip
 
 
-def models_table(models: Sequence[Mapping[str, Any]], test: Mapping[str, Any]) -> Table:
-    """Model against plain rules at one test cutoff, each metric with its interval."""
-    metrics = list(models[0]["metrics"])
+def models_table(
+    models: Sequence[Mapping[str, Any]], test: Mapping[str, Any], width: int = _PIPED_WIDTH
+) -> Table:
+    """Model against plain rules at one test cutoff, each metric with its interval.
+
+    Metrics that do not fit the width are left to ``--json``.
+    """
+    metrics = list(models[0]["metrics"])[: max((width - 16) // _METRIC_WIDTH, 1)]
     return table(
         f"Test at {test['cutoff']}: {test['customers']:,} customers at risk, "
         f"{test['base_rate']:.1%} churned (95 % intervals)",
@@ -89,7 +95,7 @@ def models_table(models: Sequence[Mapping[str, Any]], test: Mapping[str, Any]) -
         (
             [
                 ("→ " if m["used"] else "  ") + m["name"],
-                *(_interval(m["metrics"][k]) for k in metrics),
+                *(_interval(m["metrics"][name]) for name in metrics),
             ]
             for m in models
         ),
@@ -151,7 +157,7 @@ def show_training(summary: Mapping[str, Any], models: Sequence[Mapping[str, Any]
     console = out()
     test = summary["trials"][-1]
     console.print(f"The question: {summary['question']}\n")
-    console.print(models_table(models, test))
+    console.print(models_table(models, test, console.width))
     console.print(f"\n{summary['verdict']}\n")
     rows = [[_light(t["light"]), t["customers"], _share(t["churned"])] for t in summary["lights"]]
     console.print(table("Lights of the test", ["light", "customers", "of these churned"], rows))
@@ -170,7 +176,7 @@ def show_scores(summary: Mapping[str, Any], calls: int = 10) -> None:
     console.print(f"As of {summary['as_of']}: {summary['question']}\n")
     for warning in summary["warnings"]:
         note(f"Warning: {warning}")
-    console.print(models_table(summary["models"], summary["test"]))
+    console.print(models_table(summary["models"], summary["test"], console.width))
     console.print(f"\n{summary['verdict']}\n")
     console.print(lights_table(summary["lights"], summary["held_out_cutoff"]))
     console.print()
