@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 import math
+import reprlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +29,11 @@ from churnkit.sources.propose import Proposal, propose
 FILE_NAME = "churnkit.toml"
 _ALLOWED_BY_DEFAULT = 0.05
 
+# Strict, since `true` is not one day. The limits keep every cutoff after the year 1.
+Days = Annotated[int, Field(strict=True, ge=1, le=3_650)]
+Count = Annotated[int, Field(strict=True, ge=1, le=180)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,16 +43,16 @@ class QuestionSection(_Section):
     """What is asked: ``[question]``."""
 
     churn: Literal["no_purchase", "no_activity"] = "no_purchase"
-    horizon_days: int = Field(default=90, ge=1)
-    lookback_days: int = Field(default=180, ge=1)
+    horizon_days: Days = 90
+    lookback_days: Days = 180
     timezone: str = "UTC"
 
 
 class Scale(_Section):
     """The scale of a survey question: ``[logs.surveys.instruments]``."""
 
-    low: float
-    high: float
+    low: Number
+    high: Number
     better: Literal["high", "low"] = "high"
 
 
@@ -82,23 +88,23 @@ class LogsSection(_Section):
 class QualitySection(_Section):
     """How much mess is taken: ``[quality]``."""
 
-    max_rejected_share: float = Field(default=_ALLOWED_BY_DEFAULT, ge=0, le=1)
+    max_rejected_share: Number = Field(default=_ALLOWED_BY_DEFAULT, ge=0, le=1)
 
 
 class TrainingSection(_Section):
     """When is trained and tested: ``[training]``."""
 
-    every_days: int = Field(default=28, ge=1)
-    cutoffs: int = Field(default=13, ge=1)
-    tests: int = Field(default=2, ge=1)
+    every_days: Days = 28
+    cutoffs: Count = 13
+    tests: Count = 2
     until: date | None = None
 
 
 class LightsSection(_Section):
     """Thresholds and rules: ``[lights]``."""
 
-    yellow: float = 0.4
-    red: float = 0.7
+    yellow: Number = 0.4
+    red: Number = 0.7
     rules_off: tuple[str, ...] = ()
 
 
@@ -226,9 +232,10 @@ def load_settings(path: Path) -> Settings:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: {error}", "Mend the line; the file must be TOML.") from error
-    told.pop("folder", None)
+    if "folder" in told:  # a field of Settings, but none of the file
+        raise ConfigError(*_unknown_key(f"{path}: 'folder'", "folder", []))
     try:
-        settings = Settings(**told, folder=path.resolve().parent)
+        settings = Settings(**told, folder=path.parent)
     except ValidationError as error:
         raise ConfigError(*_first_fault(path, error)) from error
     zone_named(settings.question.timezone)
@@ -243,13 +250,23 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     *section, key = [str(part) for part in fault["loc"]]
     where = f"{path}: {key!r} in [{'.'.join(section)}]" if section else f"{path}: {key!r}"
     if fault["type"] == "extra_forbidden":
-        known = list(_fields(section))
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f"Did you mean {close[0]!r}? " if close else ""
-        return f"{where} is an unknown key", f"{hint}Known here: {', '.join(known)}."
+        return _unknown_key(where, key, section)
     if fault["type"] == "missing":
         return f"{where} is missing", "Add it; churnkit init writes a whole file."
-    return f"{where} = {fault['input']!r}: {fault['msg']}", "Mend the value."
+    return f"{where} = {reprlib.repr(fault['input'])}: {fault['msg']}", "Mend the value."
+
+
+def _unknown_key(where: str, key: str, section: Sequence[str]) -> tuple[str, str]:
+    known = list(_fields(section))
+    return (
+        f"{where} is an unknown key",
+        f"{_did_you_mean(key, known)}Known here: {', '.join(known)}.",
+    )
+
+
+def _did_you_mean(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 def _fields(section: Sequence[str]) -> Iterator[str]:
@@ -271,17 +288,25 @@ def _require_known_columns(path: Path, settings: Settings) -> None:
         if unknown:
             raise ConfigError(
                 f"{path}: {unknown[0]!r} in [logs.{log}.columns] is no column of the contract",
-                f'The {log} log knows {", ".join(known)}; write contract_name = "source name".',
+                f"{_did_you_mean(unknown[0], known)}The {log} log knows {', '.join(known)}; "
+                'write contract_name = "source name".',
             )
 
 
 def _require_scales(path: Path, settings: Settings) -> None:
     try:
-        settings.contract()
+        instruments = settings.contract().instruments
     except ValueError as error:
         raise ConfigError(
             f"{path}: [logs.surveys.instruments] {error}", "Set low < high."
         ) from error
+    names = [instrument.name for instrument in instruments]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ConfigError(
+            f"{path}: {twice[0]!r} stands twice in [logs.surveys.instruments]",
+            "Keep one; upper and lower case are the same.",
+        )
 
 
 def write_config(
@@ -371,7 +396,7 @@ def _log_section(folder: Path, proposal: Proposal) -> Iterator[str]:
         yield f"[logs.{proposal.log}.instruments]  # check the scales"
         for scale in proposal.instruments:
             yield (
-                f"{_toml(scale.name)} = {{ low = {scale.low:g}, high = {scale.high:g}, "
+                f"{_toml(scale.name)} = {{ low = {scale.low:.15g}, high = {scale.high:.15g}, "
                 f"better = {_toml(scale.better)} }}"
             )
 
@@ -414,4 +439,4 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

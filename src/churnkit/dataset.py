@@ -75,10 +75,7 @@ class Schedule:
 
         The last day of a log is often cut short, so the horizon must end before it begins.
         """
-        end = self.until or logs.last_day(question.log)
-        last = end.shifted(-question.horizon_days)
-        # Across the start of summer time so many local days are an hour short of the horizon.
-        return last if horizon_ends_by(last, question.horizon_days, end) else last.shifted(-1)
+        return _latest_over(question.horizon_days, self.until or logs.last_day(question.log))
 
     def test_cutoffs(self, logs: Logs, question: Question) -> tuple[Cutoff, ...]:
         """Cutoffs to test on, in rising order; each leaves room to train before it."""
@@ -97,9 +94,15 @@ class Schedule:
         customers at risk are not yet all known.
         """
         first = logs.first_day(question.log).shifted(question.lookback_days)
-        last = before.shifted(-question.horizon_days)
-        grid = cutoffs_back_from(last, self.every_days, self.cutoffs, first)
-        return tuple(c for c in grid if horizon_ends_by(c, question.horizon_days, before))
+        last = _latest_over(question.horizon_days, before)
+        return cutoffs_back_from(last, self.every_days, self.cutoffs, first)
+
+
+def _latest_over(horizon_days: int, end: Cutoff) -> Cutoff:
+    """The latest cutoff whose horizon is over when ``end`` begins."""
+    last = end.shifted(-horizon_days)
+    # Across the start of summer time so many local days are an hour short of the horizon.
+    return last if horizon_ends_by(last, horizon_days, end) else last.shifted(-1)
 
 
 def build_dataset(

@@ -122,6 +122,7 @@ def _trend(value: float) -> str:
 _IN_WORDS: dict[str, Callable[[float], str]] = {
     "-1..1": _trend,
     "nps class": lambda value: ("detractor", "passive", "promoter")[int(value) + 1],
+    "ces class": lambda value: ("not easy", "easy")[int(value)],
     "csat class": lambda value: ("not satisfied", "satisfied")[int(value)],
 }
 

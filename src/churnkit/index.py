@@ -10,6 +10,7 @@ rows), and "the last value before" one look-up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -213,12 +214,38 @@ class ActivityIndex:
     """Events of a block of customers: kind by kind, and all signs of life together."""
 
     def __init__(self, events: Events, customers: int, instants: Iterable[int] = ()) -> None:
+        self._events, self._customers, self._instants = events, customers, tuple(instants)
         self._by_kind = _Parted(events, "kind", customers, instants)
+        self._walks: dict[str, EventIndex] = {}
         self.alive = EventIndex(events.other_than("kind", LEAVING), customers, instants)
 
     def of(self, kind: str) -> EventIndex:
         """Index of the events of one kind; an empty one if the kind never occurs."""
         return self._by_kind.of(kind)
+
+    def still_open(self, opened: str, resolved: str, at: Cutoff) -> np.ndarray:
+        """How many of a kind were opened before the cutoff and not resolved by then.
+
+        Each resolution closes one that is open; with none open it is taken to close one from
+        before the log, so that it hides nothing that is opened later.
+        """
+        if opened not in self._walks:
+            both = self._events.either("kind", opened, resolved)
+            step = np.where(both.is_word("kind", opened), 1, -1)
+            counted = replace(both, columns={"open": _never_below_zero(both.customer, step)})
+            self._walks[opened] = EventIndex(counted, self._customers, self._instants)
+        return np.nan_to_num(self._walks[opened].last("open", at), nan=0.0)
+
+
+def _never_below_zero(customer: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Running sum of the steps of each customer, held at zero from below."""
+    total = np.cumsum(step)
+    first = np.searchsorted(customer, customer)
+    own = total - (total - step)[first] if len(step) else total
+    # Each customer's values lie far below those before, so one running minimum serves all.
+    apart = customer * (2 * len(step) + 1)
+    lowest = np.minimum.accumulate(own - apart) + apart
+    return own - np.minimum(lowest, 0)
 
 
 class SurveyIndex:

@@ -13,14 +13,14 @@ from churnkit.index import ActivityIndex
     unit="complaints", says="open complaints", reads="open complaints: {value}", theme="complaints"
 )
 def complaints_open(a: ActivityIndex, at: Cutoff) -> np.ndarray:
-    return _still_open(a, "complaint_opened", "complaint_resolved", at)
+    return a.still_open("complaint_opened", "complaint_resolved", at)
 
 
 @feature(
     unit="tickets", says="unresolved tickets", reads="unresolved tickets: {value}", theme="tickets"
 )
 def tickets_open(a: ActivityIndex, at: Cutoff) -> np.ndarray:
-    return _still_open(a, "support_opened", "support_resolved", at)
+    return a.still_open("support_opened", "support_resolved", at)
 
 
 @feature(
@@ -31,7 +31,3 @@ def tickets_open(a: ActivityIndex, at: Cutoff) -> np.ndarray:
 )
 def payments_failed_open(a: ActivityIndex, at: Cutoff) -> np.ndarray:
     return a.of("payment_failed").count_after_last(a.of("payment_ok"), at)
-
-
-def _still_open(a: ActivityIndex, opened: str, resolved: str, at: Cutoff) -> np.ndarray:
-    return np.maximum(a.of(opened).count(at) - a.of(resolved).count(at), 0)

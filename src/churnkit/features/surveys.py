@@ -14,6 +14,7 @@ from churnkit.logs import SCORE_UNITS, Instrument
 
 _DETRACTOR_UP_TO, _PASSIVE_UP_TO = 6, 8
 _SATISFIED_FROM = 4
+_EASY_ABOVE = 0.5
 
 
 @feature(
@@ -75,6 +76,17 @@ def csat_class(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
     """Satisfied are answers of 4 and 5 on 1–5."""
     score = last(s, at, instrument)
     return np.where(np.isnan(score), np.nan, score >= _SATISFIED_FROM)
+
+
+@feature(
+    unit="ces class", name="ces_class", only=("ces",),
+    says="easy (1) or not (0) by the last answer", reads="last answered as {value}",
+    unknown="no {instrument} answer", theme="{instrument}",
+)  # fmt: skip
+def ces_class(s: SurveyIndex, at: Cutoff, instrument: str) -> np.ndarray:
+    """Easy are answers above the middle of the scale: 5 to 7 on CES 2.0."""
+    ease = ease_last(s, at, instrument)
+    return np.where(np.isnan(ease), np.nan, ease > _EASY_ABOVE)
 
 
 @feature(

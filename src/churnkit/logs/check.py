@@ -7,11 +7,12 @@ are, typed, judged by the rules of their columns, and compared for exact repetit
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from churnkit.errors import DataError
+from churnkit.errors import ConfigError, DataError
 from churnkit.logs.schema import (
     AMOUNT_LIMIT,
     MONEY_UNITS,
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
 
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
 _UNITS = {"money": MONEY_UNITS, "number": QUANTITY_UNITS, "score": SCORE_UNITS}
-_HAS_OFFSET = r":\d\d(\.\d+)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
+_NAIVE = r"^\d+[-/]\d+[-/]\d+([ T][\d:.]+)?$"  # ISO text without an offset or a zone
+_ZONED = re.compile(r"(?<!%)(%%)*%[zZ]")
+_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
+_TEXT_TYPES = {"VARCHAR", '"NULL"'}
+_EDGES = r"^[\s\p{Z}]+|[\s\p{Z}]+$"  # also the no-break spaces of spreadsheets and web pages
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,12 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, table: str, contract: Contra
     ------
     DataError
         If a required column is not mapped, or a mapped one is not in the source.
+    ConfigError
+        If the time format is no pattern.
     """
     schema = SCHEMAS[log]
     mapping = contract.mappings.get(log, LogMapping())
+    _require_pattern(con, log, mapping.time_format)
     types = dict(con.sql(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall())
     columns = _mapped(schema, mapping, types)
     raw = ", ".join(f"{quoted(src)} AS {quoted('raw_' + c.name)}" for c, src in columns)
@@ -186,7 +194,8 @@ def _mapped(
         if name not in chosen:
             raise DataError(
                 f"the {schema.name} log has no column for {name} ({schema.column(name).says})",
-                f"Map it in [logs.{schema.name}.columns]; the source has {_listed(types)}.",
+                f"{_nearest(name, types)}Map it in [logs.{schema.name}.columns]; "
+                f"the source has {_listed(types)}.",
             )
     for name, source in chosen.items():
         if source not in types:
@@ -206,51 +215,76 @@ def _nearest(name: str, names: Mapping[str, Any]) -> str:
     return f"Did you mean {close[0]!r}? " if close else ""
 
 
+def _require_pattern(con: duckdb.DuckDBPyConnection, log: str, time_format: str | None) -> None:
+    import duckdb
+
+    if time_format is None or time_format in _EPOCHS:
+        return
+    try:
+        con.sql(f"SELECT try_strptime('', {literal(time_format)})").fetchall()
+        readable = "%" in time_format
+    except duckdb.Error:
+        readable = False
+    if not readable:
+        raise ConfigError(
+            f"time_format = {time_format!r} of the {log} log is no pattern for times",
+            'Write it like "%d/%m/%Y %H:%M", or "epoch_s" or "epoch_ms" for numbers.',
+        )
+
+
 def _typed(column: Column, sql_type: str, mapping: LogMapping, zone: str) -> str:
     raw = f"raw_{column.name}"
     if column.kind == "time":
         return f"epoch_us({_utc(raw, sql_type, mapping.time_format, zone)})"
-    if column.kind == "id":
-        return _id_text(raw, sql_type)
-    if column.kind == "text":
-        return f"NULLIF(TRIM(CAST({raw} AS VARCHAR)), '')"
+    if column.kind in {"id", "text"}:
+        return _text(raw, sql_type)
     scaled = f"ROUND(TRY_CAST({raw} AS DOUBLE) * {_UNITS[column.kind]})"
     return f"TRY_CAST({scaled} AS BIGINT)"
 
 
-def _id_text(raw: str, sql_type: str) -> str:
+def _text(raw: str, sql_type: str) -> str:
     if sql_type in {"DOUBLE", "FLOAT"}:
         # A column of whole numbers with a gap in it reaches us as 13085.0.
-        whole = f"CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR)"
+        whole = f"CASE WHEN {raw} = trunc({raw}) THEN TRY_CAST({raw} AS BIGINT) END"
         return (
-            f"CASE WHEN isnan({raw}) THEN NULL WHEN {raw} = trunc({raw}) "
-            f"THEN {whole} ELSE CAST({raw} AS VARCHAR) END"
+            f"CASE WHEN isfinite({raw}) "
+            f"THEN COALESCE(CAST({whole} AS VARCHAR), CAST({raw} AS VARCHAR)) END"
         )
-    return f"NULLIF(TRIM(CAST({raw} AS VARCHAR)), '')"
+    return f"NULLIF({_trimmed(raw)}, '')"
+
+
+def _trimmed(raw: str) -> str:
+    return f"regexp_replace(CAST({raw} AS VARCHAR), {literal(_EDGES)}, '', 'g')"
 
 
 def _utc(raw: str, sql_type: str, time_format: str | None, zone: str) -> str:
-    if sql_type.startswith("TIMESTAMP WITH TIME ZONE"):
-        return raw
+    if sql_type.startswith(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")):
+        return f"TRY_CAST({raw} AS TIMESTAMPTZ)"  # nanoseconds are a type of their own
     if sql_type.startswith(("TIMESTAMP", "DATE")):
-        return _in_zone(f"CAST({raw} AS TIMESTAMP)", zone)
-    if time_format in {"epoch_s", "epoch_ms"}:
-        us = 1_000_000 if time_format == "epoch_s" else 1_000
-        return f"make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DOUBLE) * {us} AS BIGINT))"
-    if sql_type != "VARCHAR":
-        raise DataError(
-            f"a time column of type {sql_type} does not say what its numbers count",
-            'Set time_format = "epoch_s" or "epoch_ms" for the log in churnkit.toml.',
+        return _in_zone(f"TRY_CAST({raw} AS TIMESTAMP)", zone)
+    if time_format in _EPOCHS:
+        return (
+            f"make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DOUBLE) * {_EPOCHS[time_format]} "
+            "AS BIGINT))"
         )
     if time_format:
-        return _in_zone(f"try_strptime(TRIM({raw}), {literal(time_format)})", zone)
-    with_offset = f"regexp_matches(TRIM({raw}), {literal(_HAS_OFFSET)})"
-    naive = _in_zone(f"TRY_CAST({raw} AS TIMESTAMP)", zone)
-    return f"CASE WHEN {with_offset} THEN TRY_CAST({raw} AS TIMESTAMPTZ) ELSE {naive} END"
+        parsed = f"try_strptime({_trimmed(raw)}, {literal(time_format)})"
+        return parsed if _ZONED.search(time_format) else _in_zone(parsed, zone)
+    if sql_type not in _TEXT_TYPES:
+        raise DataError(
+            f"the time column has the type {sql_type}, which does not say what its numbers count",
+            'Set time_format = "epoch_s", "epoch_ms" or a pattern such as "%Y%m%d" for the log.',
+        )
+    text = _trimmed(raw)
+    is_naive = f"regexp_matches({text}, {literal(_NAIVE)})"
+    naive = _in_zone(f"TRY_CAST({text} AS TIMESTAMP)", zone)
+    return f"CASE WHEN {is_naive} THEN {naive} ELSE TRY_CAST({text} AS TIMESTAMPTZ) END"
 
 
 def _in_zone(timestamp: str, zone: str) -> str:
-    return f"timezone({literal(zone)}, {timestamp})"
+    # Beyond these years the engine stops at the row instead of setting it aside.
+    sane = f"{timestamp} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31'"
+    return f"timezone({literal(zone)}, CASE WHEN {sane} THEN {timestamp} END)"
 
 
 def _reasons(
@@ -267,6 +301,8 @@ def _reasons(
 def _column_reasons(column: Column) -> Iterator[Reason]:
     name, raw = column.name, f"raw_{column.name}"
     blank = f"({raw} IS NULL OR TRIM(CAST({raw} AS VARCHAR)) = '')"
+    if column.kind in {"id", "text"}:  # NaN is a gap, not a name
+        blank = f"{name} IS NULL"
     if column.required or column.filled:
         yield Reason(f"missing_{name}", name, blank, f"Fill {name}: {column.says}.")
     if column.kind in {"money", "number", "score"}:

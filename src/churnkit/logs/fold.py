@@ -54,7 +54,8 @@ def _occasions(columns: tuple[str, ...]) -> str:
 
 def _kind(kinds: Mapping[str, str]) -> str:
     """SQL that names the kind of an event: declared, else known, else its own name as a slug."""
-    known = {kind: kind for kind in EVENT_KINDS} | {e.lower(): kind for e, kind in kinds.items()}
+    declared = {event.strip().lower(): kind.strip().lower() for event, kind in kinds.items()}
+    known = {kind: kind for kind in EVENT_KINDS} | declared
     branches = " ".join(
         f"WHEN lower(event) = {literal(event)} THEN {literal(kind)}"
         for event, kind in known.items()

@@ -6,6 +6,7 @@ messages, and tell ``churnkit init`` what to look for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -132,7 +133,7 @@ class Instrument:
     Attributes
     ----------
     name
-        Name in the features, for example ``nps``.
+        Name in the features, for example ``nps``; kept in lower case.
     low, high
         Both ends of the scale, inclusive.
     better
@@ -145,8 +146,9 @@ class Instrument:
     better: Literal["high", "low"] = "high"
 
     def __post_init__(self) -> None:
-        if not self.low < self.high:
+        if not -math.inf < self.low < self.high < math.inf:
             raise ValueError(f"scale of {self.name}: {self.low} is not below {self.high}")
+        object.__setattr__(self, "name", self.name.strip().lower())  # as in the log
 
 
 DEFAULT_INSTRUMENTS: tuple[Instrument, ...] = (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churnkit.clock import Cutoff, day_after, seen_before, start_of_day
+from churnkit.clock import Cutoff, day_after, seen_before, start_of_day, zone_named
+from churnkit.errors import DataError
 from churnkit.logs.check import (
     LogCheck,
     columns_of,
@@ -61,15 +62,20 @@ class Events:
 
     def of(self, measure: str, word: str) -> Events:
         """The events whose text measure is that word; none if the word never occurs."""
-        return self.where(self.columns[measure] == self._code(measure, word))
+        return self.where(self.is_word(measure, word))
+
+    def either(self, measure: str, *words: str) -> Events:
+        """The events whose text measure is one of the words."""
+        return self.where(np.logical_or.reduce([self.is_word(measure, word) for word in words]))
 
     def other_than(self, measure: str, word: str) -> Events:
         """The events whose text measure is any other word."""
-        return self.where(self.columns[measure] != self._code(measure, word))
+        return self.where(~self.is_word(measure, word))
 
-    def _code(self, measure: str, word: str) -> int:
+    def is_word(self, measure: str, word: str) -> np.ndarray:
+        """Boolean mask of the events whose text measure is that word."""
         words = self.vocabularies[measure]
-        return words.index(word) if word in words else -1
+        return self.columns[measure] == (words.index(word) if word in words else -1)
 
     def between_customers(self, start: int, stop: int) -> Events:
         """The events of the customers ``start <= position < stop``, renumbered from zero."""
@@ -176,10 +182,13 @@ def collect(
     ------
     DataError
         If a column is missing, a log is empty, or too many rows are set aside.
+    ConfigError
+        If the time zone is unknown or a time format is no pattern.
     """
+    zone_named(contract.zone)
     checks, rejected = [], []
     for log, (table, source) in tables.items():
-        judge(con, log, table, contract)
+        _judge(con, log, table, source, contract)
         if log != "customers":
             events = events_sql(log, columns_of(con, log), contract.kinds)
             con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_events AS {events}")
@@ -198,6 +207,15 @@ def collect(
         checks=tuple(checks),
         rejected=_stacked(rejected),
     )
+
+
+def _judge(
+    con: duckdb.DuckDBPyConnection, log: str, table: str, source: str, contract: Contract
+) -> None:
+    try:
+        judge(con, log, table, contract)
+    except DataError as error:
+        raise DataError(f"{source}: {error.found}", error.mend) from error
 
 
 def _checked(con: duckdb.DuckDBPyConnection, log: str, source: str) -> LogCheck:

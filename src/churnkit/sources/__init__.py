@@ -56,6 +56,8 @@ def read_logs(
     DataError
         If a source is missing or unreadable, lacks a column, or breaks the contract in more
         rows than allowed.
+    ConfigError
+        If the contract names an unknown time zone or a time format that is no pattern.
 
     Examples
     --------
@@ -75,8 +77,10 @@ def read_logs(
     import duckdb
 
     with connect() as con:
-        tables = {log: (source.attach(con, log), source.name) for log, source in sources.items()}
         try:
+            tables = {
+                log: (source.attach(con, log), source.name) for log, source in sources.items()
+            }
             return collect(con, tables, contract or Contract())
         except duckdb.Error as error:
             raise reading_error(" or ".join(s.name for s in sources.values()), error) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from churnkit.errors import DataError
 
@@ -31,25 +31,51 @@ def _arrow(frame: Any, name: str) -> pa.Table:
     import pandas as pd
     import pyarrow as pa
 
-    if isinstance(frame, pa.Table):
-        return frame
-    if isinstance(frame, pd.DataFrame):
-        return pa.Table.from_pandas(_as_text_where_mixed(frame), preserve_index=False)
-    if hasattr(frame, "__arrow_c_stream__"):
-        return pa.table(frame)
+    try:
+        if isinstance(frame, pa.Table):
+            return frame
+        if isinstance(frame, pd.DataFrame):
+            return pa.Table.from_pandas(_plain(frame, name), preserve_index=False)
+        if hasattr(frame, "__arrow_c_stream__"):
+            return pa.table(frame)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{name} cannot be read: {': '.join(map(str, reversed(error.args)))}",
+            "Make the column text, numbers or times, or leave it out.",
+        ) from error
     raise DataError(
         f"{name}: a {type(frame).__name__} is not a log",
         "Pass a pandas frame, an Arrow table, a polars frame or the path of a file.",
     )
 
 
-def _as_text_where_mixed(frame: pd.DataFrame) -> pd.DataFrame:
+def _plain(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The frame with mixed columns as text and zoned times as Arrow keeps them."""
+    import pandas as pd
+    import pyarrow as pa
+
+    plain = frame.rename(columns=str)
+    twice = plain.columns[plain.columns.duplicated()]
+    if len(twice):
+        raise DataError(f"{name} has two columns {twice[0]!r}", "Rename or drop one of them.")
+    texts = {c: plain[c].map(_text, na_action="ignore") for c in plain if _is_mixed(plain[c])}
+    # Converted here, since pyarrow asks pandas for zoned times in a way that pandas gives up.
+    zoned = {
+        c: plain[c].astype(pd.ArrowDtype(pa.timestamp(dtype.unit, "UTC")))
+        for c, dtype in plain.dtypes.items()
+        if isinstance(dtype, pd.DatetimeTZDtype)
+    }
+    return plain.assign(**cast("dict[str, Any]", texts | zoned))
+
+
+def _is_mixed(column: pd.Series) -> bool:
     from pandas.api.types import is_object_dtype
 
-    mixed = [
-        column
-        for column in frame.columns
-        if is_object_dtype(frame.dtypes[column]) and frame[column].map(type).nunique() > 1
-    ]
-    texts = {c: frame[c].where(frame[c].isna(), frame[c].map(str)) for c in mixed}
-    return frame.assign(**texts).rename(columns=str)
+    return is_object_dtype(column.dtype) and column.dropna().map(type).nunique() > 1
+
+
+def _text(value: object) -> str:
+    # The 123.0 of a column with gaps and the 123 of one without are the same id.
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return str(int(value))
+    return str(value)

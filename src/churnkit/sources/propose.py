@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from churnkit.errors import DataError
 from churnkit.logs import DEFAULT_INSTRUMENTS, EVENT_KINDS, SCHEMAS, Instrument
 from churnkit.logs.check import literal, quoted
-from churnkit.sources.files import FileSource
+from churnkit.sources.files import FileSource, reading_error
 
 if TYPE_CHECKING:
     import duckdb
@@ -112,7 +112,15 @@ def propose(con: duckdb.DuckDBPyConnection, log: str, source: FileSource) -> Pro
     DataError
         If the file cannot be read, or a column the log cannot do without is not recognised.
     """
-    view = source.attach(con, log)
+    import duckdb
+
+    try:
+        return _read_off(con, log, source, source.attach(con, log))
+    except duckdb.Error as error:
+        raise reading_error(source.name, error) from error
+
+
+def _read_off(con: duckdb.DuckDBPyConnection, log: str, source: FileSource, view: str) -> Proposal:
     first = f"(SELECT * FROM {view} LIMIT {ROWS_LOOKED_AT})"
     types = dict(con.sql(f"SELECT column_name, column_type FROM (DESCRIBE {view})").fetchall())
     columns = _recognised(log, source, types)
@@ -126,7 +134,7 @@ def propose(con: duckdb.DuckDBPyConnection, log: str, source: FileSource) -> Pro
         missing_customer=_share_blank(con, first, columns["customer_id"]),
         kinds=_kinds(con, first, columns["event"]) if "event" in columns else {},
         instruments=_instruments(con, first, columns) if log == "surveys" else (),
-        notes=notes,
+        notes=(*notes, *_price_note(columns)),
     )
 
 
@@ -145,6 +153,13 @@ def _recognised(log: str, source: FileSource, types: Mapping[str, str]) -> dict[
                 f"with {column.name} under [logs.{log}.columns].",
             )
     return found
+
+
+def _price_note(columns: Mapping[str, str]) -> tuple[str, ...]:
+    amount = columns.get("amount", "")
+    if "quantity" not in columns or _plain(amount) != "price":
+        return ()
+    return (f"is {amount!r} the money of the whole row, or the price of one piece?",)
 
 
 def _plain(name: str) -> str:
@@ -181,8 +196,8 @@ def _share_blank(con: duckdb.DuckDBPyConnection, first: str, column: str) -> flo
 
 def _kinds(con: duckdb.DuckDBPyConnection, first: str, column: str) -> dict[str, str]:
     rows = con.sql(
-        f"SELECT DISTINCT CAST({quoted(column)} AS VARCHAR) AS event FROM {first} "
-        "WHERE event IS NOT NULL ORDER BY event LIMIT 200"
+        f"SELECT DISTINCT TRIM(CAST({quoted(column)} AS VARCHAR)) FROM {first} "
+        f"WHERE {quoted(column)} IS NOT NULL ORDER BY 1 LIMIT 200"
     ).fetchall()
     told = {event: _kind_of(event) for (event,) in rows if event.lower() not in EVENT_KINDS}
     return {event: kind for event, kind in told.items() if kind}
@@ -196,11 +211,13 @@ def _kind_of(event: str) -> str:
 def _instruments(
     con: duckdb.DuckDBPyConnection, first: str, columns: Mapping[str, str]
 ) -> tuple[Instrument, ...]:
-    rows = con.sql(
+    answers = (
         f"SELECT lower(TRIM(CAST({quoted(columns['instrument'])} AS VARCHAR))) AS name, "
-        f"min(TRY_CAST({quoted(columns['score'])} AS DOUBLE)), "
-        f"max(TRY_CAST({quoted(columns['score'])} AS DOUBLE)) "
-        f"FROM {first} GROUP BY name HAVING name <> '' ORDER BY name"
+        f"TRY_CAST({quoted(columns['score'])} AS DOUBLE) AS score FROM {first}"
+    )
+    rows = con.sql(
+        "SELECT name, min(score) FILTER (isfinite(score)), max(score) FILTER (isfinite(score)) "
+        f"FROM ({answers}) WHERE name <> '' GROUP BY name ORDER BY name"
     ).fetchall()
     known = {scale.name: scale for scale in DEFAULT_INSTRUMENTS}
     return tuple(known.get(name) or _observed(name, low, high) for name, low, high in rows)
