@@ -8,23 +8,25 @@
     card.json, card.md   what the model is, how it was tested, what it must not be used for
 
 No pickle, no code. A LightGBM text file with a flipped bit can crash the process or change
-scores unseen, so nothing reaches its parser before its digest is checked.
+scores unseen, so nothing reaches its parser before its digest is checked. Digests can be written
+anew by whoever changes a file, so trees that would crash or hang the process are looked for, too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from churnkit import __version__
 from churnkit.atomic import whole_folder
-from churnkit.errors import BundleError
+from churnkit.errors import BundleError, ConfigError
 from churnkit.estimators import ChurnClassifier, PlainRule
 from churnkit.features import FeatureSpec
 from churnkit.labels import Question
@@ -32,7 +34,16 @@ from churnkit.model import ChurnModel, Estimator
 
 FORMAT = 1
 _MANIFEST, _MODEL = "manifest.json", "model.json"
+_CARD, _CARD_TEXT = "card.json", "card.md"
+_BOOSTER = re.compile(r"booster-\d+\.txt")
 _RULE_ARRAYS = ("mean_", "scale_", "coef_")
+_LINKS = ("split_feature", "decision_type", "left_child", "right_child")
+_OF_SPLITS = (*_LINKS, "split_gain", "internal_value", "internal_weight", "internal_count")
+_OF_LEAVES = ("leaf_weight", "leaf_count")
+_MOST_LEAVES = 1024  # LightGBM walks down a tree by recursion
+_PLAIN_NUMBERS = re.compile(r"(?:inf|[-+.0-9e ])*")  # a missing value alone splits at "inf"
+_TREE_LINE = re.compile(r"[a-z_]+=[^=]*")
+_CATEGORICAL = 1  # the bit of a decision type under which LightGBM follows further indices
 
 
 def save(model: ChurnModel, folder: Path, told: Mapping[str, Any], card_text: str) -> Path:
@@ -57,8 +68,8 @@ def save(model: ChurnModel, folder: Path, told: Mapping[str, Any], card_text: st
         _write(aside / _MODEL, json.dumps(parts, indent=1))
         for k, text in enumerate(boosters):
             _write(aside / f"booster-{k}.txt", text)
-        _write(aside / "card.json", json.dumps(told, indent=1, allow_nan=False))
-        _write(aside / "card.md", card_text)
+        _write(aside / _CARD, json.dumps(told, indent=1, allow_nan=False))
+        _write(aside / _CARD_TEXT, card_text)
         _write(aside / _MANIFEST, json.dumps(_manifest(aside), indent=1))
     return folder
 
@@ -69,11 +80,14 @@ def load(folder: Path) -> ChurnModel:
     Raises
     ------
     BundleError
-        If the folder is no bundle, was changed, misses a file, or holds one more.
+        If the folder is no bundle, was changed, misses a file, or holds one more; or if its
+        model cannot be used.
     """
+    from lightgbm.basic import LightGBMError
+
     files = verify(folder)
-    told = json.loads(files[_MODEL])
     try:
+        told = json.loads(files[_MODEL])
         return ChurnModel(
             rung=told["rung"],
             estimator=_estimator(told, files),
@@ -83,8 +97,10 @@ def load(folder: Path) -> ChurnModel:
             trained_on=tuple(told["trained_on"]),
             version=folder.name,
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{folder / _MODEL} cannot be read: {error!r}", _TRAIN_AGAIN) from error
+    except (AttributeError, ConfigError, LightGBMError, *_UNREADABLE) as error:
+        raise BundleError(
+            f"the model of {folder} cannot be used: {error!r}", _TRAIN_AGAIN
+        ) from error
 
 
 def card(folder: Path) -> dict[str, Any]:
@@ -95,7 +111,7 @@ def card(folder: Path) -> dict[str, Any]:
     BundleError
         Like `load`.
     """
-    told: dict[str, Any] = json.loads(verify(folder)["card.json"])
+    told: dict[str, Any] = json.loads(verify(folder)[_CARD])
     return told
 
 
@@ -110,7 +126,7 @@ def verify(folder: Path) -> dict[str, str]:
     try:
         manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
         digests, written = dict(manifest["sha256"]), manifest["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *_UNREADABLE) as error:
         raise BundleError(f"{folder} is not a model bundle ({error!r})", _TRAIN_AGAIN) from error
     if written != FORMAT:
         raise BundleError(
@@ -118,10 +134,12 @@ def verify(folder: Path) -> dict[str, str]:
             "Train anew with this version, or install the one that wrote it.",
         )
     there = {path.name for path in folder.iterdir()} - {_MANIFEST}
-    if there != digests.keys():
-        odd = ", ".join(sorted(there ^ digests.keys()))
+    strange = {name for name in there if not _belongs(name)}
+    odd = there ^ digests.keys() | {_MODEL, _CARD, _CARD_TEXT} - there | strange
+    if odd:
         raise BundleError(
-            f"{folder} lacks files or holds others than its manifest: {odd}", _TRAIN_AGAIN
+            f"{folder} lacks files or holds others than its manifest: {', '.join(sorted(odd))}",
+            _TRAIN_AGAIN,
         )
     return {name: _verified(folder / name, digest) for name, digest in digests.items()}
 
@@ -131,7 +149,12 @@ def digest(folder: Path) -> str:
     return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
 
 
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 _TRAIN_AGAIN = "Use an intact copy, or train anew with churnkit train."
+
+
+def _belongs(name: str) -> bool:
+    return name in {_MODEL, _CARD, _CARD_TEXT} or _BOOSTER.fullmatch(name) is not None
 
 
 def _verified(path: Path, expected: str) -> str:
@@ -176,10 +199,72 @@ def _estimator(told: Mapping[str, Any], files: Mapping[str, str]) -> Estimator:
     else:
         estimator = ChurnClassifier(**told["parameters"])
         texts = [files[f"booster-{k}.txt"] for k in range(estimator.seeds)]
-        estimator.boosters_ = [lgb.Booster(model_str=text) for text in texts]
+        trees = [_checked_trees(text, len(told["names"])) for text in texts]
+        estimator.boosters_ = [lgb.Booster(model_str=text) for text in trees]
     estimator.classes_ = np.array([False, True])
     estimator.n_features_in_ = len(told["names"])
     return estimator
+
+
+def _checked_trees(text: str, features: int) -> str:
+    """The part of a LightGBM text that holds the trees, once it is known to be sound.
+
+    LightGBM believes the sizes, lengths and indices that it is told: it would follow them out of
+    its memory, or in a circle. ValueError or KeyError tells what is wrong.
+    """
+    _require(text.isascii() and not {"\r", "\0"} & set(text), "the trees are no plain text")
+    start = text.index("\nTree=") + 1
+    told = _pairs(text[:start].split("\n"))
+    kind = told["num_class"], told["num_tree_per_iteration"], told["max_feature_idx"]
+    _require(kind == ("1", "1", str(features - 1)), "the trees are for other features")
+    for k, size in enumerate(_numbers(told["tree_sizes"], int)):
+        _check_tree(text[start : start + size], k, features)
+        start += size
+    _require(text.startswith("end of trees\n", start), "the trees are cut off")
+    # What follows are parameters of the training, which LightGBM reads no more carefully.
+    return text[:start] + "end of trees\n"
+
+
+def _check_tree(text: str, k: int, features: int) -> None:
+    first, *lines = text.removesuffix("\n\n\n").split("\n")
+    # LightGBM looks for the next "=", be it on another line, and reads 22 lines at most.
+    plain = all(map(_TREE_LINE.fullmatch, lines)) and len(lines) <= 20
+    _require(first == f"Tree={k}" and plain, f"tree {k} is cut off")
+    told = _pairs(lines)
+    numbers = {name: _numbers(value, float) for name, value in told.items()}
+    leaves, splits = len(numbers["leaf_value"]), len(numbers["threshold"])
+    kind = told["num_leaves"], told["num_cat"], told["is_linear"]
+    _require(kind == (str(leaves), "0", "0"), f"tree {k} is of another kind")
+    _require(splits + 1 == leaves <= _MOST_LEAVES, f"tree {k} has {leaves} leaves")
+    _require(all(map(math.isfinite, numbers["leaf_value"])), f"tree {k} gives infinite scores")
+    if splits:
+        short = [n for n in _OF_SPLITS if len(numbers[n]) != splits]
+        short += [n for n in _OF_LEAVES if len(numbers[n]) != leaves]
+        _require(not short, f"tree {k} has odd lengths: {short}")
+    links = zip(range(splits), *(_numbers(told[name], int) for name in _LINKS), strict=True)
+    for node, feature, decision, *children in links:
+        # Nodes are numbered as they were split, so every child comes after its parent.
+        sound = all(node < child < splits or -leaves <= child < 0 for child in children)
+        inside = 0 <= feature < features and not decision & _CATEGORICAL
+        _require(sound and inside, f"tree {k} points outside of itself")
+
+
+def _numbers(text: str, read: Callable[[str], Any]) -> list[Any]:
+    # Python would read "1_0" as ten, where LightGBM reads one and then nothing.
+    _require(_PLAIN_NUMBERS.fullmatch(text) is not None, f"no numbers: {text[:20]!r}")
+    return [read(number) for number in text.split()]
+
+
+def _pairs(lines: Iterable[str]) -> dict[str, str]:
+    pairs = [line.partition("=")[::2] for line in lines if line]
+    told = dict(pairs)
+    _require(len(told) == len(pairs), "a line stands twice")
+    return told
+
+
+def _require(sound: bool, otherwise: str) -> None:
+    if not sound:
+        raise ValueError(otherwise)
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
@@ -187,7 +272,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.iterdir())
     }
-    return {"format": FORMAT, "churnkit": __version__, "sha256": digests}
+    return {"format": FORMAT, "sha256": digests}
 
 
 def _write(path: Path, text: str) -> None:

@@ -246,7 +246,9 @@ def load_settings(path: Path) -> Settings:
 
 
 def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
-    fault = error.errors()[0]
+    faults = error.errors()
+    # A key that is missing may be there under the unknown one, so that is told first.
+    fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     *section, key = [str(part) for part in fault["loc"]]
     where = f"{path}: {key!r} in [{'.'.join(section)}]" if section else f"{path}: {key!r}"
     if fault["type"] == "extra_forbidden":

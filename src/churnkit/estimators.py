@@ -62,7 +62,7 @@ class _BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.classes_, target = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"the target holds one class only: {self.classes_[0]!r}")
+            raise ValueError(f"the target holds one class only: {self.classes_.tolist()[0]!r}")
         weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
         return np.asarray(X, dtype=np.float64), target, weight
 

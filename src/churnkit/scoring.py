@@ -150,12 +150,13 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
         if ending == ".parquet":
             frame.to_parquet(aside, index=False)
         else:
-            neutralised(frame).to_csv(aside, index=False)
+            # Only with this line end does every Python quote a text that holds a bare CR.
+            neutralised(frame).to_csv(aside, index=False, lineterminator="\r\n")
 
 
 def neutralised(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with an apostrophe before every text that a spreadsheet would run."""
-    texts = frame.select_dtypes(include=["object", "string"])
+    texts = frame.select_dtypes(include=["object", "string", "category"])
     safe = {c: frame[c].map(_neutral, na_action="ignore") for c in texts.columns}
     return frame.assign(**safe)
 

@@ -190,7 +190,8 @@ class Contract:
     instruments
         The survey questions that may occur.
     zone
-        Business time zone: naive timestamps are in it, and days begin in it.
+        Business time zone: naive timestamps are in it, and days begin in it. In the hour that
+        clocks skip they move forward by it; in the hour that comes twice they are the second.
     max_rejected_share
         Share of a log's rows, duplicates aside, that may be set aside before reading stops.
     """

@@ -50,7 +50,7 @@ _NAMES: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 
 _KINDS: Mapping[str, str] = {
-    r"unregister|unsubscri|cancel|churn|terminat|clos(e|ed)_account": "cancellation",
+    r"unregister|unsubscri|cancel|churn|terminat|clos(e|ed)_account|account_clos": "cancellation",
     r"complain\w*_(resol|clos|settl)": "complaint_resolved",
     r"complain": "complaint_opened",
     r"(ticket|support|case)\w*_(resol|clos|solv)": "support_resolved",

@@ -1,0 +1,73 @@
+"""A small simulated shop, trained once and shared by all tests of the model side.
+
+The shop runs for 500 days from 2023-01-01. Asked is who buys nothing within 30 days, of those who
+bought in the 90 days before; the two tests are at 2024-03-15 and 2024-04-14, and scores are made
+as of 2024-05-15, the day after the last one.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Read when the first OpenMP library is loaded, and scikit-learn may load one before churnkit.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import pytest
+
+from churnkit.clock import Cutoff
+from churnkit.dataset import Schedule
+from churnkit.labels import Question
+from churnkit.logs import Logs
+from churnkit.model import ChurnModel
+from churnkit.scoring import Scores, score
+from churnkit.simulate import Shop, simulate
+from churnkit.sources import read_logs
+from churnkit.training import Training, train
+
+
+@pytest.fixture(scope="session")
+def shop() -> Shop:
+    return simulate(customers=1500, days=500)
+
+
+@pytest.fixture(scope="session")
+def logs(shop: Shop) -> Logs:
+    return read_logs(shop.purchases, shop.activity, shop.surveys)
+
+
+@pytest.fixture(scope="session")
+def question() -> Question:
+    return Question(horizon_days=30, lookback_days=90)
+
+
+@pytest.fixture(scope="session")
+def schedule() -> Schedule:
+    return Schedule(every_days=28, cutoffs=5, tests=2)
+
+
+@pytest.fixture(scope="session")
+def training(logs: Logs, question: Question, schedule: Schedule) -> Training:
+    return train(logs, question, schedule)
+
+
+@pytest.fixture(scope="session")
+def model(training: Training) -> ChurnModel:
+    """The trees, fitted on all cutoffs."""
+    assert training.model.rung == "lightgbm"
+    return training.model
+
+
+@pytest.fixture(scope="session")
+def rules(training: Training) -> dict[str, ChurnModel]:
+    """The plain rules by name, fitted before the last test."""
+    return {n: m for n, m in training.backtest.test.models.items() if n != "lightgbm"}
+
+
+@pytest.fixture(scope="session")
+def as_of(logs: Logs) -> Cutoff:
+    return logs.day_after_last("purchases")
+
+
+@pytest.fixture(scope="session")
+def scores(model: ChurnModel, logs: Logs, as_of: Cutoff) -> Scores:
+    return score(model, logs, as_of)

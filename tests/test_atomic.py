@@ -1,0 +1,151 @@
+"""Files and folders that appear whole or not at all, whatever happens on the way."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from churnkit.atomic import whole_file, whole_folder
+from churnkit.errors import ConfigError
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    """A file of an earlier run."""
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+    return path
+
+
+def break_off(path: Path) -> None:
+    path.write_text("ne")
+    raise RuntimeError("half-way")
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """A disk that is full after so many bytes of each file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_file_is_replaced_when_all_is_written(old):
+    with whole_file(old) as aside:
+        aside.write_text("new")
+        assert old.read_text() == "old"
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_folders_on_the_way_are_made(tmp_path):
+    with whole_file(tmp_path / "a" / "b" / "scores.csv") as aside:
+        aside.write_text("new")
+    assert (tmp_path / "a" / "b" / "scores.csv").read_text() == "new"
+
+
+def test_others_may_read_the_file(old):
+    with whole_file(old) as aside:
+        aside.write_text("new")
+    assert old.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(old):
+    with pytest.raises(RuntimeError, match="half-way"), whole_file(old) as aside:
+        break_off(aside)
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_full_disk_leaves_the_old_file_and_says_so(old):
+    with (
+        pytest.raises(ConfigError, match="cannot be written") as full,
+        no_file_larger_than(1000),
+        whole_file(old) as aside,
+    ):
+        aside.write_text("new" * 1000)
+    assert "File too large" in full.value.found
+    assert full.value.exit_code == 2
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from churnkit.atomic import whole_file
+
+with whole_file(Path(sys.argv[1])) as aside:
+    aside.write_text("ne")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_killed_half_way_the_old_file_is_still_there(old):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(old)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert old.read_text() == "old"
+    with whole_file(old) as aside:
+        aside.write_text("new")
+    assert old.read_text() == "new"
+
+
+def test_a_folder_cannot_be_made_below_a_file(old):
+    with pytest.raises(ConfigError, match="cannot be written"), whole_file(old / "scores.csv"):
+        pytest.fail("nothing can be written here")
+
+
+def test_a_file_does_not_replace_a_folder(tmp_path):
+    (tmp_path / "scores.csv" / "inside").mkdir(parents=True)
+    with (
+        pytest.raises(ConfigError, match="cannot be written"),
+        whole_file(tmp_path / "scores.csv") as aside,
+    ):
+        aside.write_text("new")
+    assert (tmp_path / "scores.csv" / "inside").is_dir()
+
+
+def test_a_folder_appears_when_it_is_full(tmp_path):
+    with whole_folder(tmp_path / "bundle") as aside:
+        (aside / "model.json").write_text("{}")
+        assert not (tmp_path / "bundle").exists()
+    assert [path.name for path in (tmp_path / "bundle").iterdir()] == ["model.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_failure_leaves_no_folder(tmp_path):
+    with pytest.raises(RuntimeError, match="half-way"), whole_folder(tmp_path / "bundle") as aside:
+        break_off(aside / "model.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path):
+    with (
+        pytest.raises(ConfigError, match="cannot be written"),
+        no_file_larger_than(1000),
+        whole_folder(tmp_path / "bundle") as aside,
+    ):
+        (aside / "model.json").write_text("{}" * 1000)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_there_is_not_touched(tmp_path):
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "model.json").write_text("old")
+    with (
+        pytest.raises(ConfigError, match="cannot be written"),
+        whole_folder(tmp_path / "bundle") as aside,
+    ):
+        (aside / "model.json").write_text("new")
+    assert (tmp_path / "bundle" / "model.json").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

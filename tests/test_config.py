@@ -1,0 +1,544 @@
+"""``churnkit.toml``: what ``init`` writes is what is read, and every fault names its key."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from churnkit.clock import Cutoff
+from churnkit.config import FILE_NAME, QuestionSection, Settings, load_settings, write_config
+from churnkit.dataset import Schedule
+from churnkit.errors import ConfigError, DataError
+from churnkit.labels import Question
+from churnkit.lights import RULE_NAMES, Policy
+from churnkit.logs import DEFAULT_INSTRUMENTS, Contract, Instrument, LogMapping
+
+MINIMAL = '[logs.purchases]\npath = "orders.csv"\n'
+FULL = """\
+[question]
+churn = "no_activity"
+horizon_days = 60
+lookback_days = 120
+timezone = "Asia/Tehran"
+
+[logs.purchases]
+path = "data/orders.csv"
+time_format = "%d/%m/%Y"
+[logs.purchases.columns]
+customer_id = "Customer ID"
+ts = "Order Date"
+
+[logs.activity]
+path = "/srv/events.parquet"
+[logs.activity.kinds]
+unregister = "cancellation"
+
+[logs.surveys]
+path = "answers.csv"
+[logs.surveys.instruments]
+nps = { low = 1, high = 10 }
+effort = { low = 1, high = 5, better = "low" }
+
+[logs.customers]
+path = "customers.csv"
+
+[quality]
+max_rejected_share = 0.25
+
+[training]
+every_days = 14
+cutoffs = 6
+tests = 3
+until = 2024-06-30
+
+[lights]
+yellow = 0.3
+red = 0.6
+rules_off = ["silent_30d"]
+
+[output]
+models = "m"
+scores = "s"
+reports = "r"
+
+[mlflow]
+name = "shop"
+tracking_uri = "sqlite:///x.db"
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads settings from text."""
+
+    def loaded(text: str) -> Settings:
+        path = tmp_path / FILE_NAME
+        path.write_text(text, encoding="utf-8")
+        return load_settings(path)
+
+    return loaded
+
+
+# ── What the file says, in the library's terms ──────────────────────────────────────────────
+
+
+def test_a_log_is_all_that_must_be_told(load, tmp_path):
+    told = load(MINIMAL)
+    assert told.asked() == Question()
+    assert told.schedule() == Schedule()
+    assert told.policy() == Policy()
+    assert told.contract() == Contract({"purchases": LogMapping()})
+    assert told.models == tmp_path / "models"
+
+
+def test_every_key_arrives_where_it_belongs(load, tmp_path):
+    told = load(FULL)
+    assert told.asked() == Question("no_activity", horizon_days=60, lookback_days=120)
+    until = Cutoff.parse("2024-06-30", "Asia/Tehran")
+    assert told.schedule() == Schedule(every_days=14, cutoffs=6, tests=3, until=until)
+    policy = told.policy()
+    assert (policy.yellow, policy.red) == (0.3, 0.6)
+    assert [rule.name for rule in policy.rules] == [n for n in RULE_NAMES if n != "silent_30d"]
+    assert told.contract() == Contract(
+        mappings={
+            "purchases": LogMapping(
+                {"customer_id": "Customer ID", "ts": "Order Date"}, time_format="%d/%m/%Y"
+            ),
+            "activity": LogMapping(),
+            "surveys": LogMapping(),
+            "customers": LogMapping(),
+        },
+        kinds={"unregister": "cancellation"},
+        instruments=(Instrument("nps", 1, 10), Instrument("effort", 1, 5, "low")),
+        zone="Asia/Tehran",
+        max_rejected_share=0.25,
+    )
+    assert told.models == tmp_path / "m"
+    assert told.registry().name == "shop"
+    assert told.cutoff("2024-01-01") == Cutoff.parse("2024-01-01", "Asia/Tehran")
+    assert told.scores_path(told.cutoff("2024-01-01")).name == "scores-2024-01-01.parquet"
+    assert told.report_path(told.cutoff("2024-01-01")).name == "report-2024-01-01.html"
+
+
+def test_surveys_without_declared_scales_have_the_usual_ones(load):
+    text = MINIMAL + '[logs.surveys]\npath = "answers.csv"\n'
+    assert load(text).contract().instruments == DEFAULT_INSTRUMENTS
+
+
+def test_the_limit_can_be_replaced_to_look_at_a_broken_log(load):
+    assert load(FULL).contract(max_rejected_share=1.0).max_rejected_share == 1.0
+    assert load(FULL).contract(max_rejected_share=0.0).max_rejected_share == 0.0
+
+
+def test_relative_paths_begin_at_the_file_and_not_at_the_working_folder(
+    load, tmp_path, monkeypatch
+):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "orders.csv").write_text("customer_id,ts\nanna,2024-01-01\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    told = load('[logs.purchases]\npath = "data/orders.csv"\n')
+    assert list(told.read_logs().customer_ids) == ["anna"]
+    absolute = tmp_path / "data" / "orders.csv"
+    told = load(f"[logs.purchases]\npath = '{absolute}'\n")
+    assert list(told.read_logs().customer_ids) == ["anna"]
+
+
+def test_settings_cannot_be_changed(load):
+    told = load(FULL)
+    with pytest.raises(ValueError, match="frozen"):
+        told.question.horizon_days = 7
+
+
+# ── Faults: each names the file, the key, its section and what to do ────────────────────────
+
+
+def replaced(old: str, new: str) -> str:
+    assert FULL.count(old) == 1
+    return FULL.replace(old, new)
+
+
+UNKNOWN_KEYS = {
+    # text: (what is found, what is meant)
+    "top = 1\n" + MINIMAL: ("'top' is an unknown key", "question"),
+    'folder = "x"\n' + MINIMAL: ("'folder' is an unknown key", "question"),
+    replaced("[quality]", "[qualitty]"): ("'qualitty' is an unknown key", "'quality'"),
+    replaced("horizon_days", "horizon_day"): ("'horizon_day' in [question]", "'horizon_days'"),
+    replaced("[logs.customers]", "[logs.custommers]"): ("'custommers' in [logs]", "'customers'"),
+    replaced("time_format", "time_fromat"): ("'time_fromat' in [logs.purchases]", "'time_format'"),
+    replaced("[logs.activity.kinds]", "[logs.activity.kind]"): ("[logs.activity]", "'kinds'"),
+    replaced("[logs.activity.kinds]", "[logs.purchases.kinds]"): ("[logs.purchases]", "path"),
+    replaced("customer_id = ", "custommer_id = "): (
+        "'custommer_id' in [logs.purchases.columns]",
+        "'customer_id'",
+    ),
+    replaced("high = 10", "hihg = 10"): ("'hihg' in [logs.surveys.instruments.nps]", "'high'"),
+    replaced("cutoffs", "cutofs"): ("'cutofs' in [training]", "'cutoffs'"),
+    replaced("rules_off", "rules_of"): ("'rules_of' in [lights]", "'rules_off'"),
+    replaced("reports", "report"): ("'report' in [output]", "'reports'"),
+    replaced("tracking_uri", "tracking_url"): ("'tracking_url' in [mlflow]", "'tracking_uri'"),
+}
+
+
+@pytest.mark.parametrize("text", UNKNOWN_KEYS, ids=[found for found, _ in UNKNOWN_KEYS.values()])
+def test_an_unknown_key_is_named_with_what_may_be_meant(text, load, tmp_path):
+    found, meant = UNKNOWN_KEYS[text]
+    with pytest.raises(ConfigError) as told:
+        load(text)
+    assert told.value.found.startswith(f"{tmp_path / FILE_NAME}: ")
+    assert found in told.value.found
+    assert meant in told.value.mend
+    assert ("Did you mean" in told.value.mend) == meant.startswith("'")
+
+
+IMPOSSIBLE = {
+    # text: what is found
+    replaced('"no_activity"', '"no_love"'): "'churn' in [question] = 'no_love'",
+    replaced("horizon_days = 60", "horizon_days = 0"): "'horizon_days' in [question] = 0",
+    replaced("horizon_days = 60", "horizon_days = -1"): "greater than or equal to 1",
+    replaced("horizon_days = 60", "horizon_days = 1_000_000"): "less than or equal to 3650",
+    replaced("horizon_days = 60", "horizon_days = 60.5"): "valid integer",
+    replaced("horizon_days = 60", 'horizon_days = "60"'): "valid integer",
+    replaced("horizon_days = 60", "horizon_days = true"): "valid integer",
+    replaced("cutoffs = 6", "cutoffs = 0"): "'cutoffs' in [training] = 0",
+    replaced("cutoffs = 6", "cutoffs = 99999"): "less than or equal to 180",
+    replaced("until = 2024-06-30", 'until = "June"'): "'until' in [training] = 'June'",
+    replaced("= 0.25", "= 1.5"): "'max_rejected_share' in [quality] = 1.5",
+    replaced("= 0.25", '= "5 %"'): "valid number",
+    replaced("yellow = 0.3", "yellow = nan"): "finite number",
+    replaced("yellow = 0.3", "yellow = true"): "valid number",
+    replaced("high = 10", "high = inf"): "'high' in [logs.surveys.instruments.nps]",
+    replaced("high = 10", 'high = "10"'): "valid number",
+    replaced('better = "low"', 'better = "left"'): "'better' in [logs.surveys.instruments.effort]",
+    replaced('ts = "Order Date"', "ts = 3"): "'ts' in [logs.purchases.columns] = 3",
+    replaced('["silent_30d"]', '"silent_30d"'): "'rules_off' in [lights]",
+    replaced('["silent_30d"]', "[30]"): "[lights.rules_off]",
+    'logs = "orders.csv"\n': "'logs' = 'orders.csv'",
+    'logs.purchases = "orders.csv"\n': "'purchases' in [logs] = 'orders.csv'",
+    "[logs.purchases]\npath = 3\n": "'path' in [logs.purchases] = 3",
+}
+
+
+@pytest.mark.parametrize("text", IMPOSSIBLE, ids=list(IMPOSSIBLE.values()))
+def test_an_impossible_value_is_named_with_its_key(text, load, tmp_path):
+    with pytest.raises(ConfigError) as told:
+        load(text)
+    assert told.value.found.startswith(f"{tmp_path / FILE_NAME}: ")
+    assert IMPOSSIBLE[text] in told.value.found
+    assert told.value.mend
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (replaced("low = 1, high = 10", "low = 10, high = 1"), "scale of nps: 10.0 is not below 1"),
+        (replaced("low = 1, high = 10", "low = 3, high = 3"), "scale of nps: 3.0 is not below 3.0"),
+        (replaced("effort", "NPS"), "'nps' stands twice in [logs.surveys.instruments]"),
+        (replaced("yellow = 0.3", "yellow = 0.6"), "yellow = 0.6 and red = 0.6 are out of order"),
+        (replaced("red = 0.6", "red = 1.0"), "red = 1.0 are out of order"),
+        (replaced("yellow = 0.3", "yellow = 0"), "yellow = 0.0"),
+        (replaced("silent_30d", "silent"), "rules_off names a rule that does not exist: 'silent'"),
+        (replaced("Asia/Tehran", "Asia/Teheran"), "the time zone 'Asia/Teheran' is unknown"),
+        (replaced("Asia/Tehran", ""), "the time zone '' is unknown"),
+        (replaced("Asia/Tehran", "../../etc/passwd"), "is unknown"),
+    ],
+)
+def test_values_that_do_not_fit_together(text, found, load):
+    with pytest.raises(ConfigError) as told:
+        load(text)
+    assert found in told.value.found
+    assert told.value.mend
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("", "'logs' is missing"), ("[logs.purchases]\n", "'path' in [logs.purchases] is missing")],
+)
+def test_a_missing_key_is_named(text, found, load):
+    with pytest.raises(ConfigError, match="churnkit init") as told:
+        load(text)
+    assert found in told.value.found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (MINIMAL + "[question\n", "line 3"),
+        (MINIMAL + "horizon_days: 60\n", "line 3"),
+        (MINIMAL + 'path = "again.csv"\n', "line 3"),
+        ("[question]\n[question]\n", "line 2"),
+        ("[logs.purchases]\npath = orders.csv\n", "line 2"),
+        ("[logs.purchases]\npath = 'C:\\x.csv", "end of document"),
+    ],
+)
+def test_what_is_no_toml_names_the_line(text, found, load, tmp_path):
+    with pytest.raises(ConfigError, match="must be TOML") as told:
+        load(text)
+    assert told.value.found.startswith(f"{tmp_path / FILE_NAME}: ")
+    assert found in told.value.found
+
+
+def test_a_file_that_is_not_there_or_no_text(tmp_path):
+    with pytest.raises(ConfigError, match="no such file\nRun churnkit init"):
+        load_settings(tmp_path / FILE_NAME)
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        load_settings(tmp_path)
+    (tmp_path / FILE_NAME).write_bytes("# Größe".encode("latin-1"))
+    with pytest.raises(ConfigError, match="can't decode"):
+        load_settings(tmp_path / FILE_NAME)
+
+
+def test_a_log_that_is_not_there_is_told_when_it_is_read(load, tmp_path):
+    with pytest.raises(DataError) as told:
+        load(MINIMAL).read_logs()
+    assert told.value.found == f"{tmp_path / 'orders.csv'}: no such file"
+    assert "relative paths start at the folder of churnkit.toml" in told.value.mend
+
+
+def test_a_time_format_that_is_none_is_told_when_the_log_is_read(load, tmp_path):
+    (tmp_path / "orders.csv").write_text("customer_id,ts\nanna,2024-01-01\n")
+    with pytest.raises(ConfigError, match="'%Q' of the purchases log is no pattern"):
+        load(MINIMAL + 'time_format = "%Q"\n').read_logs()
+
+
+# ── Whatever the file holds, settings or one message come out ───────────────────────────────
+
+KEYS = st.sampled_from(
+    ["logs", "question", "purchases", "path", "columns", "low", "instruments", "until", "x", ""]
+)
+VALUES = st.recursive(
+    st.none().map(lambda _: "x")
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.dates(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def toml(value: object) -> str:
+    """A value as inline TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quoted(k)} = {toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def quoted(text: str) -> str:
+    return '"' + "".join(f"\\U{ord(c):08X}" for c in text if not 0xD800 <= ord(c) < 0xE000) + '"'
+
+
+def settings_or_fault(path: Path, text: str) -> Settings | ConfigError:
+    path.write_text(text, encoding="utf-8", newline="")
+    try:
+        return load_settings(path)
+    except ConfigError as error:
+        return error
+
+
+def assert_usable(told: Settings | ConfigError) -> None:
+    """Settings can be asked for everything but the logs; a fault has something to tell."""
+    if isinstance(told, ConfigError):
+        assert told.found
+        assert told.mend
+    else:
+        told.asked(), told.schedule(), told.policy(), told.contract(), told.registry()
+
+
+FUZZ = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@FUZZ
+@given(table=st.dictionaries(KEYS, VALUES, max_size=4))
+@example(table={"logs": {"purchases": {"path": "x", "columns": {"": "x"}}}})
+@example(table={"logs": {"surveys": {"path": "", "instruments": {"low": {"x": 1}}}}})
+@example(table={"logs": {"purchases": {"path": "\0"}}})
+def test_any_toml_gives_settings_or_a_fault(table, tmp_path):
+    lines = "\n".join(f"{quoted(key)} = {toml(value)}" for key, value in table.items())
+    assert tomllib.loads(lines).keys() == table.keys()
+    assert_usable(settings_or_fault(tmp_path / "x.toml", lines))
+
+
+LINES = FULL.splitlines()
+
+
+@FUZZ
+@given(
+    line=st.integers(0, len(LINES) - 1),
+    start=st.integers(0, 40),
+    length=st.integers(0, 12),
+    instead=st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+    | st.sampled_from(['"', "'", "]", "[[", "=", "#", "\n", "nan", "true", "1979-05-27", "{}"]),
+)
+def test_any_slip_of_the_pen_gives_settings_or_a_fault(line, start, length, instead, tmp_path):
+    slip = LINES[line][:start] + instead + LINES[line][start + length :]
+    text = "\n".join([*LINES[:line], slip, *LINES[line + 1 :]])
+    assert_usable(settings_or_fault(tmp_path / "x.toml", text))
+
+
+# ── What init writes ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def shop(tmp_path) -> dict[str, Path]:
+    """Files of a shop, in a folder below that of the settings."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    written = {
+        "purchases": """\
+Customer ID,InvoiceDate,Price,Quantity,Country
+a,13/01/2024 10:00,5,1,UK
+,13/01/2024 10:00,5,1,UK
+""",
+        "activity": 'user,ts,event\na,2024-01-01,"say ""hi"""\na,2024-01-02,unregister\n',
+        "surveys": """\
+user,ts,question,rating
+a,2024-01-01,NPS,9
+a,2024-01-01,soft skills,80
+b,2024-01-01,soft skills,40
+""",
+        "customers": "customer_id,value,plan\na,100,gold\n",
+    }
+    for log, text in written.items():
+        (folder / f"{log}.csv").write_text(text, encoding="utf-8")
+    return {log: folder / f"{log}.csv" for log in written}
+
+
+def test_what_is_written_is_what_is_read(shop, tmp_path):
+    asked = QuestionSection(
+        churn="no_activity", horizon_days=30, lookback_days=60, timezone="Europe/Berlin"
+    )
+    proposals = write_config(tmp_path / FILE_NAME, shop, asked)
+    told = load_settings(tmp_path / FILE_NAME)
+    assert [p.log for p in proposals] == list(shop)
+    assert told.question == asked
+    assert told.asked() == Question("no_activity", 30, 60)
+    assert told.schedule() == Schedule()
+    assert told.policy() == Policy()
+    contract = told.contract()
+    assert contract.zone == "Europe/Berlin"
+    assert contract.mappings == {
+        p.log: LogMapping(dict(p.columns), p.time_format) for p in proposals
+    }
+    assert contract.mappings["purchases"].time_format == "%d/%m/%Y %H:%M"
+    assert contract.kinds == {"unregister": "cancellation"}
+    assert contract.instruments == (Instrument("nps", 0, 10), Instrument("soft skills", 40, 80))
+    logs = told.read_logs()
+    assert [check.kept for check in logs.checks] == [1, 2, 3, 1]
+
+
+def test_what_is_written_is_commented(shop, tmp_path):
+    write_config(tmp_path / FILE_NAME, shop, QuestionSection())
+    text = (tmp_path / FILE_NAME).read_text(encoding="utf-8")
+    keys = [line for line in text.splitlines() if line.split("#")[0].strip()]
+    assert sum("#" in line for line in keys) > len(keys) / 2
+    for said in (
+        "horizon_days = 90  # churned: no sign of life for so long",
+        'customer_id = "Customer ID"  # whom the row is about; kept as text',
+        "# Not used: 'Country'.",
+        "# Undecided: is 'Price' the money of the whole row, or the price of one piece?",
+        "# 50.0% of the first rows have no customer; they are set aside and counted.",
+        "# until = 2024-12-31",
+    ):
+        assert said in text
+
+
+@pytest.mark.parametrize(
+    ("gaps", "limit"), [(0, 0.05), (2, 0.05), (3, 0.05), (10, 0.15), (23, 0.35), (100, 1.0)]
+)
+def test_rows_without_a_customer_raise_the_allowed_share(gaps, limit, tmp_path):
+    ids = [""] * gaps + ["a"] * (100 - gaps)
+    pd.DataFrame({"customer_id": ids, "ts": "2024-01-01"}).to_csv(tmp_path / "x.csv", index=False)
+    write_config(tmp_path / FILE_NAME, {"purchases": tmp_path / "x.csv"}, QuestionSection())
+    assert load_settings(tmp_path / FILE_NAME).quality.max_rejected_share == limit
+
+
+WICKED = [
+    'say "hi"',
+    "back\\slash",
+    "a\tb",
+    "café",
+    "tab\x7f",
+    "new\nline",
+    "#",
+    "]",
+    "x = 1",
+    "'''",
+]
+
+
+def test_whatever_the_names_are_the_file_is_toml(tmp_path):
+    folder = tmp_path / 'a "quoted" folder \\ #1'
+    folder.mkdir()
+    events = pd.DataFrame({"customer": "a", "Time": "2024-01-01", "event": WICKED})
+    events["event"] = "cancel " + events["event"]
+    events.assign(**dict.fromkeys(WICKED, "unused")).to_csv(folder / "e.csv", index=False)
+    answers = pd.DataFrame({"user": "a", "time": "2024-01-01", "survey": WICKED, "score": 1})
+    answers.to_parquet(folder / "s.parquet")
+    files = {"activity": folder / "e.csv", "surveys": folder / "s.parquet"}
+    write_config(tmp_path / FILE_NAME, files, QuestionSection(churn="no_activity"))
+    told = load_settings(tmp_path / FILE_NAME)
+    assert told.logs.activity.kinds == dict.fromkeys(sorted(events["event"]), "cancellation")
+    assert {i.name for i in told.contract().instruments} == {name.lower() for name in WICKED}
+    logs = told.read_logs()
+    assert logs.activity.vocabularies["kind"] == ("cancellation",)
+    assert logs.checks[1].kept == len(WICKED)
+
+
+def test_paths_are_written_relative_to_the_file_where_they_can_be(shop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "data")
+    only = {"purchases": Path("purchases.csv")}
+    write_config(tmp_path / FILE_NAME, only, QuestionSection())
+    assert load_settings(tmp_path / FILE_NAME).logs.purchases.path == Path("data/purchases.csv")
+    elsewhere = tmp_path / "project" / FILE_NAME
+    write_config(elsewhere, only, QuestionSection())
+    assert load_settings(elsewhere).logs.purchases.path == shop["purchases"]
+
+
+def test_an_existing_file_is_kept_unless_forced(shop, tmp_path):
+    path = tmp_path / FILE_NAME
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(ConfigError, match=f"{FILE_NAME} exists already\nAdd --force"):
+        write_config(path, shop, QuestionSection())
+    assert path.read_text(encoding="utf-8") == "mine"
+    write_config(path, shop, QuestionSection(), force=True)
+    assert load_settings(path).asked() == Question()
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"churn": "no_activity"}, "churn = 'no_activity' needs a activity log"),
+        ({"timezone": "Mars"}, "the time zone 'Mars' is unknown"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_writes_nothing(change, found, shop, tmp_path):
+    with pytest.raises(ConfigError, match=found):
+        write_config(
+            tmp_path / FILE_NAME, {"purchases": shop["purchases"]}, QuestionSection(**change)
+        )
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_a_broken_log_writes_nothing(shop, tmp_path):
+    shop["surveys"].write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"surveys.csv: no column looks like customer_id"):
+        write_config(tmp_path / FILE_NAME, shop, QuestionSection())
+    assert not (tmp_path / FILE_NAME).exists()
+
+
+def test_a_folder_cannot_be_replaced(shop, tmp_path):
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_config(tmp_path / "data", shop, QuestionSection(), force=True)

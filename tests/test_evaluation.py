@@ -1,0 +1,385 @@
+"""Later cutoffs as judges: how a rung is chosen, what the gates refuse, and what is too little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from tables import logs_of
+
+from churnkit import evaluation
+from churnkit.clock import Cutoff, horizon_ends_by
+from churnkit.dataset import Dataset, Schedule, build_dataset
+from churnkit.errors import ConfigError, GateRefused
+from churnkit.estimators import ChurnClassifier
+from churnkit.evaluation import Backtest, Gate, Trial, _auroc_alone, _choose, backtest
+from churnkit.features import Features, FeatureSpec
+from churnkit.labels import Question
+from churnkit.metrics import evaluate
+from churnkit.sources import read_logs
+from churnkit.training import train
+
+QUESTION = Question(horizon_days=30, lookback_days=90)
+ONE_TEST = Schedule(every_days=28, cutoffs=3, tests=1)
+
+
+@pytest.fixture(scope="module")
+def cheap_trees(training):
+    """Fewer trees, where the quality of the model is not what is looked at.
+
+    The shared training is asked for so that it is made before, with all its trees.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("churnkit.model.ChurnClassifier", partial(ChurnClassifier, 30, seeds=1))
+        yield
+
+
+# ── Choosing a rung ─────────────────────────────────────────────────────────────────────────
+
+RNG = np.random.default_rng(0)
+CHURNED = RNG.random(800) < 0.4
+NOISE = RNG.normal(size=800)
+
+
+def knowing(how_much: float) -> np.ndarray:
+    """Probabilities that know the outcome more or less."""
+    return 1 / (1 + np.exp(-how_much * (CHURNED - 0.4 + NOISE)))
+
+
+def trial(at: str = "2024-01-01", values: np.ndarray | None = None, **rungs: np.ndarray) -> Trial:
+    """A trial made by hand: rung → its probabilities, and perhaps the values of one feature."""
+    ids = np.array([f"c{k:04}" for k in range(len(CHURNED))], dtype=object)
+    column = NOISE if values is None else values
+    features = Features(
+        ids, np.zeros(len(ids), dtype=int), column[:, None], ("some_feature",), FeatureSpec({})
+    )
+    metrics = {name: evaluate(CHURNED, p, ids, repeats=50) for name, p in rungs.items()}
+    return Trial(Cutoff.parse(at), Dataset(features, CHURNED), {}, rungs, metrics)
+
+
+BASE_RATE = np.full(800, CHURNED.mean())
+GOOD = knowing(0.8)
+# The same knowledge with a little noise on top: neither better nor worse beyond doubt.
+AS_GOOD = np.clip(GOOD + RNG.normal(0, 0.01, 800), 0.01, 0.99)
+
+
+def test_a_richer_model_is_chosen_when_it_is_better_by_more_than_a_standard_error():
+    assert _choose((trial(base_rate=BASE_RATE, recency=GOOD),)) == "recency"
+
+
+def test_ties_go_to_the_simpler():
+    assert _choose((trial(recency=GOOD, lightgbm=GOOD),)) == "recency"
+    assert _choose((trial(recency=GOOD, lightgbm=AS_GOOD),)) == "recency"
+
+
+def test_the_simpler_stays_when_the_richer_is_worse():
+    assert _choose((trial(base_rate=BASE_RATE, recency=1 - GOOD),)) == "base_rate"
+
+
+def test_a_step_that_does_not_help_does_not_stop_the_climb():
+    rungs = {"base_rate": BASE_RATE, "recency": 1 - GOOD, "overdue": BASE_RATE, "lightgbm": GOOD}
+    assert _choose((trial(**rungs),)) == "lightgbm"
+
+
+def test_the_richer_must_be_better_on_every_trial():
+    better = trial(base_rate=BASE_RATE, recency=GOOD)
+    not_better = trial(base_rate=BASE_RATE, recency=BASE_RATE)
+    assert _choose((better, better)) == "recency"
+    assert _choose((better, not_better)) == "base_rate"
+
+
+def test_a_rung_that_some_trial_lacks_is_not_chosen():
+    with_it = trial(base_rate=BASE_RATE, recency=GOOD)
+    assert _choose((with_it, trial(base_rate=BASE_RATE))) == "base_rate"
+
+
+def test_the_last_trial_takes_no_part_in_the_choice(logs, question, monkeypatch):
+    better = trial(base_rate=BASE_RATE, recency=GOOD)
+    worse = trial(base_rate=BASE_RATE, recency=1 - GOOD)
+    made = iter([better, worse])
+    monkeypatch.setattr(evaluation, "_trial", lambda *_: next(made))
+    result = backtest(logs, question, Schedule(tests=2))
+    assert (result.chosen, result.test) == ("recency", worse)
+
+
+def test_a_single_trial_both_chooses_and_tests(logs, question, monkeypatch):
+    monkeypatch.setattr(evaluation, "_trial", lambda *_: trial(base_rate=BASE_RATE, recency=GOOD))
+    assert backtest(logs, question, Schedule(tests=1)).chosen == "recency"
+
+
+# ── Trials ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_label_of_the_training_was_known_when_the_test_began(training, question):
+    for one in training.backtest.trials:
+        for model in one.models.values():
+            for cutoff in map(Cutoff.parse, model.trained_on):
+                assert horizon_ends_by(cutoff, question.horizon_days, one.cutoff)
+
+
+def test_the_final_model_learns_from_the_newest_labels(training, logs, question):
+    newest = Cutoff.parse(training.model.trained_on[-1])
+    assert newest == training.backtest.test.cutoff
+    assert horizon_ends_by(newest, question.horizon_days, logs.last_day("purchases"))
+
+
+def test_tests_rise_and_the_last_is_reported(training):
+    cutoffs = [str(one.cutoff) for one in training.backtest.trials]
+    assert cutoffs == ["2024-03-15", "2024-04-14"]
+    assert str(training.backtest.test.cutoff) == cutoffs[-1]
+
+
+def test_all_rungs_are_tested_on_the_same_customers(training):
+    for one in training.backtest.trials:
+        assert list(one.metrics) == list(one.models) == list(one.probabilities)
+        assert {len(p) for p in one.probabilities.values()} == {len(one.data)}
+
+
+def test_calibration_has_ten_bins_of_equal_size(training):
+    test = training.backtest.test
+    bins = test.calibration("lightgbm")
+    sizes = [told["customers"] for told in bins]
+    predicted = [told["predicted"] for told in bins]
+    assert len(bins) == 10
+    assert sum(sizes) == len(test.data)
+    assert max(sizes) - min(sizes) <= 1
+    assert predicted == sorted(predicted)
+
+
+def test_calibration_of_a_perfect_forecast():
+    bins = trial(recency=CHURNED.astype(float)).calibration("recency")
+    assert [told["observed"].value for told in bins] == [told["predicted"] for told in bins]
+
+
+# ── The verdict ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_best_rule_has_the_lowest_log_loss():
+    one = trial(base_rate=BASE_RATE, recency=GOOD, overdue=knowing(0.4), lightgbm=knowing(1.6))
+    assert Backtest(QUESTION, (one,), "lightgbm").best_rule == "recency"
+
+
+@pytest.mark.parametrize(
+    ("rung", "probability", "verdict"),
+    [
+        ("recency", GOOD, "recency is used: no richer model was better by more than"),
+        ("lightgbm", CHURNED * 0.8 + 0.1, "lightgbm is used: better than the best plain rule"),
+        ("lightgbm", AS_GOOD, "lightgbm is used: not clearly better than the best plain rule"),
+    ],
+)
+def test_the_verdict_says_what_is_used_and_why(rung, probability, verdict):
+    one = trial(recency=GOOD, **({} if rung == "recency" else {rung: probability}))
+    assert Backtest(QUESTION, (one,), rung).verdict.startswith(verdict)
+
+
+# ── Gates ───────────────────────────────────────────────────────────────────────────────────
+
+
+def gates(one: Trial, chosen: str) -> dict[str, Gate]:
+    return {gate.name: gate for gate in Backtest(QUESTION, (one,), chosen).gates}
+
+
+def test_a_sound_model_passes_every_gate(training):
+    assert [(gate.name, gate.passed) for gate in training.gates] == [
+        ("better than chance", True),
+        ("not beaten by a plain rule", True),
+        ("no leak suspected", True),
+    ]
+
+
+def test_guessing_is_not_better_than_chance():
+    guessed = trial(base_rate=BASE_RATE, recency=np.random.default_rng(1).random(800))
+    assert not gates(guessed, "recency")["better than chance"].passed
+    assert not gates(guessed, "base_rate")["better than chance"].passed
+
+
+def test_a_model_that_a_plain_rule_beats_is_refused():
+    one = trial(base_rate=BASE_RATE, recency=GOOD, lightgbm=knowing(0.1))
+    gate = gates(one, "lightgbm")["not beaten by a plain rule"]
+    assert not gate.passed
+    assert "against recency (lower is better)" in gate.says
+
+
+def test_a_feature_that_knows_the_answer_is_a_leak():
+    leaking = trial(base_rate=BASE_RATE, values=np.where(CHURNED, np.nan, NOISE))
+    gate = gates(leaking, "base_rate")["no leak suspected"]
+    assert not gate.passed
+    assert gate.says == "the strongest single feature is some_feature with AUROC 1.000"
+
+
+def test_an_event_planted_before_the_churn_is_refused_as_a_leak(shop, logs, cheap_trees):
+    """A clerk closes the account of leavers, and dates the entry back to before they left."""
+    [test] = ONE_TEST.test_cutoffs(logs, QUESTION)
+    dated_back = []
+    for cutoff in (*ONE_TEST.training_cutoffs(logs, QUESTION, test), test):
+        data = build_dataset(logs, QUESTION, [cutoff], FeatureSpec(logs={}))
+        left = data.features.customer_id[data.churned]
+        day_before = pd.Timestamp(str(cutoff.shifted(-1)))
+        dated_back.append(
+            pd.DataFrame({"customer_id": left, "ts": day_before, "event": "account_closed"})
+        )
+    planted = read_logs(shop.purchases, pd.concat([shop.activity, *dated_back]))
+    trained = train(planted, QUESTION, ONE_TEST)
+    with pytest.raises(
+        GateRefused, match=r"no leak suspected: .* is account_closed_count_7d with AUROC 1\.000"
+    ) as refused:
+        trained.require_gates()
+    assert refused.value.exit_code == 4
+
+
+@dataclass(frozen=True)
+class Shuffled(Question):
+    """The same question, but who churned is drawn by lot."""
+
+    def churned(self, block, at):
+        return np.random.default_rng(at.us).permutation(super().churned(block, at))
+
+
+@pytest.fixture(scope="module")
+def shuffled(logs, cheap_trees) -> tuple[Backtest, list[str]]:
+    """A backtest on shuffled labels, and what it told of its progress."""
+    told: list[str] = []
+    asked = Shuffled(horizon_days=30, lookback_days=90)
+    return backtest(logs, asked, ONE_TEST, told.append), told
+
+
+def test_shuffled_labels_give_nothing_to_learn(shuffled):
+    result, _ = shuffled
+    assert result.test.metrics["lightgbm"]["auroc"].value == pytest.approx(0.5, abs=0.05)
+    failed = [gate.name for gate in result.gates if not gate.passed]
+    assert failed == ["better than chance"]
+
+
+def test_progress_tells_every_step(shuffled):
+    _, told = shuffled
+    assert told[0] == "building features at 3 cutoffs before 2024-04-14"
+    assert [line.partition(" on ")[0] for line in told[1:]] == [
+        "fitting base_rate",
+        "fitting recency",
+        "fitting overdue",
+        "fitting rfm_logistic",
+        "fitting lightgbm",
+    ]
+    assert all(line.endswith("rows, testing at 2024-04-14") for line in told[1:])
+
+
+# ── A feature by itself ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([1, 2, 3, 4], 1.0),
+        ([4, 3, 2, 1], 1.0),
+        ([1, 4, 2, 3], 0.5),
+        ([7, 7, 7, 7], 0.5),
+        ([np.nan] * 4, 0.5),
+        ([np.nan, np.nan, 3, 4], 1.0),
+        ([3, 4, np.nan, np.nan], 1.0),
+        ([-np.inf, np.nan, 5, np.inf], 1.0),
+    ],
+)
+def test_a_feature_alone_is_taken_in_its_better_direction(values, expected):
+    stay_stay_leave_leave = np.array([False, False, True, True])
+    assert _auroc_alone(np.array(values, dtype=float), stay_stay_leave_leave) == expected
+
+
+@given(arrays(float, 30, elements=st.floats(-1e6, 1e6)))
+def test_the_scale_of_a_feature_does_not_matter(values):
+    churned = np.arange(30) % 3 == 0
+    assert _auroc_alone(values, churned) == pytest.approx(_auroc_alone(-3 * values, churned))
+
+
+# ── Too little ──────────────────────────────────────────────────────────────────────────────
+
+
+def regular(customers: int, days: int = 400, every: int = 10) -> pd.DataFrame:
+    """Purchases of customers who all buy every so many days."""
+    stamps = pd.Timestamp("2023-01-01") + pd.to_timedelta(range(0, days, every), unit="D")
+    ids = [f"c{k}" for k in range(customers)]
+    return pd.DataFrame(
+        [(c, ts, 10) for c in ids for ts in stamps], columns=["customer_id", "ts", "amount"]
+    )
+
+
+def refused(purchases: pd.DataFrame, schedule: Schedule = ONE_TEST) -> str:
+    with pytest.raises(GateRefused) as refusal:
+        backtest(read_logs(purchases), QUESTION, schedule)
+    assert refusal.value.exit_code == 4
+    return refusal.value.found
+
+
+def test_too_few_customers_are_refused_with_their_counts(shop):
+    few = shop.purchases[shop.purchases["customer_id"] < "C00050"]
+    said = refused(few)
+    assert said == (
+        "the training set has 66 churners and 47 stayers in 113 rows of 43 customers; "
+        "100 and 100 are needed"
+    )
+
+
+def test_one_customer_is_refused():
+    assert "0 churners and 3 stayers in 3 rows of 1 customers" in refused(regular(1))
+
+
+def test_a_single_class_is_refused():
+    assert "0 churners and 900 stayers in 900 rows" in refused(regular(300))
+
+
+def test_a_history_that_is_too_short_is_refused(shop):
+    first_months = shop.purchases[shop.purchases["ts"] < "2023-05-31"]
+    assert refused(first_months) == (
+        "the purchases log runs from 2023-01-01 to 2023-05-30; one training and one later test "
+        "cutoff need 150 days (lookback + twice the horizon)"
+    )
+
+
+def test_the_shortest_history_that_is_enough(shop):
+    """Lookback plus twice the horizon before the last day, which may be cut short."""
+    five_months = shop.purchases[shop.purchases["ts"] < "2023-06-01"]
+    [test] = ONE_TEST.test_cutoffs(read_logs(five_months), QUESTION)
+    [training] = ONE_TEST.training_cutoffs(read_logs(five_months), QUESTION, test)
+    assert (str(training), str(test)) == ("2023-04-01", "2023-05-01")
+
+
+def with_newcomers(purchases: pd.DataFrame, day: str) -> pd.DataFrame:
+    """Some customers nobody knew, on the last day of the log."""
+    new = [(f"new{k}", pd.Timestamp(day), 10) for k in range(50)]
+    return pd.concat([purchases, pd.DataFrame(new, columns=["customer_id", "ts", "amount"])])
+
+
+def test_a_test_at_which_all_churned_is_refused(shop):
+    closed = shop.purchases[shop.purchases["ts"] < "2024-04-14"]
+    said = refused(with_newcomers(closed, "2024-05-14"))
+    assert said == "at the test cutoff 2024-04-14 of 997 customers at risk all churned"
+
+
+def test_a_test_at_which_none_churned_is_refused(shop):
+    everyone = shop.customers["customer_id"].to_numpy()
+    sale = pd.DataFrame({"customer_id": everyone, "ts": pd.Timestamp("2024-04-20"), "amount": 10})
+    said = refused(pd.concat([shop.purchases, sale]))
+    assert said == "at the test cutoff 2024-04-14 of 997 customers at risk none churned"
+
+
+def test_a_test_at_which_nobody_is_at_risk_is_refused(shop):
+    closed_for_long = shop.purchases[shop.purchases["ts"] < "2023-12-31"]
+    many_cutoffs = Schedule(every_days=28, cutoffs=8, tests=1)
+    said = refused(with_newcomers(closed_for_long, "2024-05-14"), many_cutoffs)
+    assert said == "at the test cutoff 2024-04-14 nobody is at risk"
+
+
+def test_a_question_without_its_log_is_refused():
+    visits = logs_of(
+        activity="""
+        customer | ts         | event
+        anna     | 2024-01-01 | visit
+    """
+    )
+    with pytest.raises(ConfigError, match="needs a purchases log, and there is none"):
+        train(visits, QUESTION, ONE_TEST)
