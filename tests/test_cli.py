@@ -70,6 +70,12 @@ class TestTheWay:
         assert "horizon_days = 60" in text
         assert 'path = "purchases.csv"' in text
 
+    def test_init_says_what_it_could_not_decide(self, here: Path) -> None:
+        (here / "lines.csv").write_text("customer,date,quantity,price,note\na,2024-01-01,2,3,x\n")
+        shown = run("init", "--purchases", "lines.csv").stdout
+        assert "Not used of purchases: note" in shown
+        assert "Undecided in purchases: is 'price' the money of the whole row" in shown
+
     def test_check_counts_every_row(self, in_project: Path) -> None:
         checked = told("check")
         logs = {log["log"]: log for log in checked["logs"]}

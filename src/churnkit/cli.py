@@ -99,13 +99,10 @@ def init(
         churn=churn.value, horizon_days=horizon, lookback_days=lookback, timezone=timezone
     )
     proposals = write_config(config, files, question, force=force)
-    mappings = {p.log: {"path": p.source.name, "columns": dict(p.columns)} for p in proposals}
     if as_json:
-        terminal.print_json({"config": str(config), "logs": mappings})
-        return
-    rows = [[p.log, name, source] for p in proposals for name, source in p.columns.items()]
-    terminal.out().print(terminal.table("Columns", ["log", "means", "column"], rows))
-    terminal.out().print(f"\nWrote {config}. Look it over, then: churnkit check")
+        terminal.print_json({"config": str(config), "logs": {p.log: p.told() for p in proposals}})
+    else:
+        terminal.show_proposals(config, [p.told() for p in proposals])
 
 
 @app.command(epilog="Example: `churnkit check --json`")

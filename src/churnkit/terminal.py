@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -137,6 +138,20 @@ def calls_table(calls: Sequence[Mapping[str, Any]]) -> Table:
             for call in calls
         ),
     )
+
+
+def show_proposals(config: Path, proposals: Sequence[Mapping[str, Any]]) -> None:
+    """Which column is read as what, what is not used, and what could not be decided."""
+    console = out()
+    rows = [[p["log"], name, col] for p in proposals for name, col in p["columns"].items()]
+    console.print(table("Columns", ["log", "means", "column"], rows))
+    console.print()
+    for proposal in proposals:
+        if proposal["unused"]:
+            console.print(f"Not used of {proposal['log']}: {', '.join(proposal['unused'])}")
+        for note_of in proposal["undecided"]:
+            console.print(f"Undecided in {proposal['log']}: {note_of}")
+    console.print(f"Wrote {config}. Look it over, then: churnkit check")
 
 
 def show_checkup(summary: Mapping[str, Any]) -> None:

@@ -305,30 +305,27 @@ def _column_reasons(column: Column) -> Iterator[Reason]:
         blank = f"{name} IS NULL"
     if column.required or column.filled:
         yield Reason(f"missing_{name}", name, blank, f"Fill {name}: {column.says}.")
-    if column.kind in {"money", "number", "score"}:
-        number = f"TRY_CAST({raw} AS DOUBLE)"
-        yield Reason(
-            f"unreadable_{name}", name, f"NOT {blank} AND {number} IS NULL", "Write a plain number."
-        )
-        yield Reason(
-            f"{name}_not_finite",
-            name,
-            f"NOT isfinite({number})",
-            "NaN and infinity are no numbers.",
-        )
-        yield Reason(
-            f"{name}_too_large", name, f"abs({number}) > {AMOUNT_LIMIT}", "Check the unit."
-        )
+    if column.kind in _UNITS:
+        yield from _number_reasons(name, raw, blank)
     if column.kind == "time":
-        yield Reason(
-            f"unreadable_{name}", name, f"{name} IS NULL",
-            "Write YYYY-MM-DD HH:MM:SS, or set time_format for this log.",
-        )  # fmt: skip
-        early, late = (f"epoch_us(TIMESTAMP '{day}')" for day in _PLAUSIBLE)
-        yield Reason(
-            f"implausible_{name}", name, f"NOT {name} BETWEEN {early} AND {late}",
-            f"Times must lie between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]}.",
-        )  # fmt: skip
+        yield from _time_reasons(name)
+
+
+def _number_reasons(name: str, raw: str, blank: str) -> Iterator[Reason]:
+    number = f"TRY_CAST({raw} AS DOUBLE)"
+    unreadable, infinite = f"NOT {blank} AND {number} IS NULL", f"NOT isfinite({number})"
+    too_large = f"abs({number}) > {AMOUNT_LIMIT}"
+    yield Reason(f"unreadable_{name}", name, unreadable, "Write a plain number.")
+    yield Reason(f"{name}_not_finite", name, infinite, "NaN and infinity are no numbers.")
+    yield Reason(f"{name}_too_large", name, too_large, "Check the unit.")
+
+
+def _time_reasons(name: str) -> Iterator[Reason]:
+    early, late = (f"epoch_us(TIMESTAMP '{day}')" for day in _PLAUSIBLE)
+    mend = "Write YYYY-MM-DD HH:MM:SS, or set time_format for this log."
+    span = f"Times must lie between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]}."
+    yield Reason(f"unreadable_{name}", name, f"{name} IS NULL", mend)
+    yield Reason(f"implausible_{name}", name, f"NOT {name} BETWEEN {early} AND {late}", span)
 
 
 def _scale_reasons(instruments: tuple[Instrument, ...]) -> Iterator[Reason]:

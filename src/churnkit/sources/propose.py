@@ -103,6 +103,16 @@ class Proposal:
     instruments: tuple[Instrument, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def told(self) -> dict[str, Any]:
+        """The proposal as JSON-ready values."""
+        return {
+            "log": self.log,
+            "path": self.source.name,
+            "columns": dict(self.columns),
+            "unused": list(self.unused),
+            "undecided": list(self.notes),
+        }
+
 
 def propose(con: duckdb.DuckDBPyConnection, log: str, source: FileSource) -> Proposal:
     """Look at the header and first rows of a file and propose how to read it as a log.
