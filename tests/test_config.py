@@ -243,6 +243,7 @@ def test_an_impossible_value_is_named_with_its_key(text, load, tmp_path):
         (replaced("red = 0.6", "red = 1.0"), "red = 1.0 are out of order"),
         (replaced("yellow = 0.3", "yellow = 0"), "yellow = 0.0"),
         (replaced("silent_30d", "silent"), "rules_off names a rule that does not exist: 'silent'"),
+        (replaced('= "cancellation"', '= "cancelation"'), "'cancelation' in [logs.activity.kinds]"),
         (replaced("Asia/Tehran", "Asia/Teheran"), "the time zone 'Asia/Teheran' is unknown"),
         (replaced("Asia/Tehran", ""), "the time zone '' is unknown"),
         (replaced("Asia/Tehran", "../../etc/passwd"), "is unknown"),

@@ -284,6 +284,15 @@ def test_training_may_be_told_to_end_earlier():
     assert str(schedule.last_known(logs, NO_PURCHASE)) == "2023-09-01"
 
 
+def test_training_cannot_be_told_to_end_after_the_log():
+    """Nothing is known there, so everybody would seem to have churned."""
+    logs = log_between("2023-01-01", "2023-12-31")
+    whole = Schedule(until=Cutoff.parse("2024-01-01"))
+    assert str(whole.last_known(logs, NO_PURCHASE)) == "2023-12-02"
+    with pytest.raises(ConfigError, match="until = 2024-01-02 lies after 2023-12-31"):
+        Schedule(until=Cutoff.parse("2024-01-02")).last_known(logs, NO_PURCHASE)
+
+
 @pytest.mark.parametrize(
     ("last_day", "tests"),
     [

@@ -77,8 +77,12 @@ def init(
     churn: Annotated[
         ChurnChoice, typer.Option(help="What counts as churn.")
     ] = ChurnChoice.no_purchase,
-    horizon: Annotated[int, typer.Option(min=1, help="Days without a sign of life.")] = 90,
-    lookback: Annotated[int, typer.Option(min=1, help="Days in which a customer was alive.")] = 180,
+    horizon: Annotated[
+        int, typer.Option(min=1, max=3650, help="Days without a sign of life.")
+    ] = 90,
+    lookback: Annotated[
+        int, typer.Option(min=1, max=3650, help="Days in which a customer was alive.")
+    ] = 180,
     timezone: Annotated[str, typer.Option(help="Business time zone.")] = "UTC",
     config: Config = _TOML,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,

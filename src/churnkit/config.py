@@ -20,7 +20,15 @@ from churnkit.dataset import Schedule
 from churnkit.errors import ConfigError
 from churnkit.labels import Question
 from churnkit.lights import RULE_NAMES, RULES, Policy
-from churnkit.logs import DEFAULT_INSTRUMENTS, SCHEMAS, Contract, Instrument, LogMapping, Logs
+from churnkit.logs import (
+    DEFAULT_INSTRUMENTS,
+    EVENT_KINDS,
+    SCHEMAS,
+    Contract,
+    Instrument,
+    LogMapping,
+    Logs,
+)
 from churnkit.registry import Registry
 from churnkit.sources import connect, read_logs
 from churnkit.sources.files import FileSource
@@ -242,6 +250,7 @@ def load_settings(path: Path) -> Settings:
     _require_known_columns(path, settings)
     settings.policy()
     _require_scales(path, settings)
+    _require_no_mistyped_kind(path, settings)
     return settings
 
 
@@ -309,6 +318,18 @@ def _require_scales(path: Path, settings: Settings) -> None:
             f"{path}: {twice[0]!r} stands twice in [logs.surveys.instruments]",
             "Keep one; upper and lower case are the same.",
         )
+
+
+def _require_no_mistyped_kind(path: Path, settings: Settings) -> None:
+    # A kind of the user's own is welcome; one that nearly is a known kind would be lost on rules.
+    kinds = settings.logs.activity.kinds.values() if settings.logs.activity else ()
+    for kind in sorted({kind.strip().lower() for kind in kinds} - EVENT_KINDS.keys()):
+        near = difflib.get_close_matches(kind, EVENT_KINDS, n=1, cutoff=0.85)
+        if near:
+            raise ConfigError(
+                f"{path}: {kind!r} in [logs.activity.kinds] is no kind of event",
+                f"Did you mean {near[0]!r}? For a kind of your own take a name less alike.",
+            )
 
 
 def write_config(

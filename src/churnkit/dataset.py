@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnkit.clock import Cutoff, Window, cutoffs_back_from, horizon_ends_by
-from churnkit.errors import GateRefused
+from churnkit.errors import ConfigError, GateRefused
 from churnkit.features import Features, FeatureSpec, build_features
 from churnkit.index import BlockIndex
 from churnkit.labels import Question
@@ -74,8 +74,22 @@ class Schedule:
         """The latest cutoff whose horizon is over when the log ends.
 
         The last day of a log is often cut short, so the horizon must end before it begins.
+
+        Raises
+        ------
+        ConfigError
+            If ``until`` lies after the end of the log: nothing after it is known, and everybody
+            would seem to have churned.
         """
-        return _latest_over(question.horizon_days, self.until or logs.last_day(question.log))
+        last = logs.last_day(question.log)
+        if self.until is None:
+            return _latest_over(question.horizon_days, last)
+        if max(self.until, last.shifted(1)) != last.shifted(1):
+            raise ConfigError(
+                f"until = {self.until} lies after {last}, the last day of the {question.log} log",
+                "Set it to that day or an earlier one, or leave it out.",
+            )
+        return _latest_over(question.horizon_days, self.until)
 
     def test_cutoffs(self, logs: Logs, question: Question) -> tuple[Cutoff, ...]:
         """Cutoffs to test on, in rising order; each leaves room to train before it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 _BUNDLE = "bundle"
+_NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the model; its alias
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Registry:
     def tracking_uri(self) -> str:
         """The store that is used."""
         told = os.environ.get("MLFLOW_TRACKING_URI") or self.uri
-        return told or f"sqlite:///{(self.folder / 'mlflow.db').resolve()}"
+        path = str((self.folder / "mlflow.db").resolve())
+        # These two are not read as themselves in the path of a SQLAlchemy URL.
+        return told or "sqlite:///" + path.replace("%", "%25").replace("?", "%3F")
 
     def log(
         self,
@@ -90,28 +94,28 @@ class Registry:
         ------
         ConfigError
             If no version carries the alias.
+        ChurnkitError
+            If the store cannot be reached.
         """
-        from mlflow.exceptions import MlflowException
-
         with self._client() as client:
+            from mlflow.exceptions import MlflowException
+
             try:
                 version = client.get_model_version_by_alias(self.name, CHAMPION)
             except MlflowException as error:
+                if error.error_code not in _NOT_THERE:
+                    raise
                 raise ConfigError(
-                    f"no model {self.name!r} carries the alias {CHAMPION!r} in {self.tracking_uri}",
+                    f"no model {self.name!r} carries the alias {CHAMPION!r} in "
+                    f"{_without_password(self.tracking_uri)}",
                     "Run churnkit train first, or name a bundle with --model PATH.",
                 ) from error
             copied = client.download_artifacts(version.run_id, _BUNDLE, str(into))
             return Path(copied), str(version.version)
 
     def _register(self, client: MlflowClient, run: Any) -> str:
-        from mlflow.exceptions import MlflowException
-
-        try:
+        with _unless_there_already():
             client.create_registered_model(self.name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
         source = f"{run.info.artifact_uri}/{_BUNDLE}"
         return str(client.create_model_version(self.name, source, run.info.run_id).version)
 
@@ -121,7 +125,9 @@ class Registry:
             return str(found.experiment_id)
         local = self.tracking_uri.startswith("sqlite:")
         artifacts = (self.folder / "mlartifacts").resolve().as_uri() if local else None
-        return str(client.create_experiment(self.name, artifact_location=artifacts))
+        with _unless_there_already():  # another process may be faster
+            client.create_experiment(self.name, artifact_location=artifacts)
+        return str(client.get_experiment_by_name(self.name).experiment_id)
 
     @contextmanager
     def _client(self) -> Iterator[MlflowClient]:
@@ -138,20 +144,38 @@ class Registry:
             warnings.simplefilter("ignore")
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
+            from sqlalchemy.exc import SQLAlchemyError
 
             for noisy in ("mlflow", "alembic"):
                 logging.getLogger(noisy).setLevel(logging.WARNING)
-            self.folder.mkdir(parents=True, exist_ok=True)
             try:
+                self.folder.mkdir(parents=True, exist_ok=True)
                 with FileLock(self.folder / ".mlflow.lock"):
                     client = MlflowClient(self.tracking_uri)
                     client.search_experiments(max_results=1)
                 yield client
-            except (MlflowException, OSError) as error:
+            except (MlflowException, SQLAlchemyError, OSError) as error:
                 raise ChurnkitError(
-                    f"the MLflow store {self.tracking_uri} failed: {_first_line(error)}",
+                    _without_password(
+                        f"the MLflow store {self.tracking_uri} failed: {_first_line(error)}"
+                    ),
                     "Check MLFLOW_TRACKING_URI and the store; the model bundle is kept.",
                 ) from error
+
+
+@contextmanager
+def _unless_there_already() -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(\w://)[^/@\s]+@", r"\1***@", text)
 
 
 def _first_line(error: Exception) -> str:

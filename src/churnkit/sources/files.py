@@ -80,7 +80,7 @@ def _csv_scan(pattern: str, head: str, name: str) -> str:
     columns = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in _header(head, delimiter, name))
     return (
         f"read_csv({pattern}, auto_detect = false, columns = {{{columns}}}, header = true, "
-        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', comment = '', nullstr = '', "
+        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
         "hive_partitioning = false)"
     )
 
