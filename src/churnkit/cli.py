@@ -116,7 +116,9 @@ def check(config: Config = _TOML, as_json: Json = False) -> None:
     from churnkit.config import load_settings
     from churnkit.project import check_project
 
-    found = check_project(load_settings(config))
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        found = check_project(settings, progress)
     if as_json:
         terminal.print_json(found.summary)
     else:
@@ -138,7 +140,12 @@ def features(
     from churnkit.scoring import write_frame
 
     settings = load_settings(config)
-    table = build_features(settings.read_logs(), settings.cutoff(as_of))
+    at = settings.cutoff(as_of)
+    with terminal.progress() as progress:
+        progress("reading the logs")
+        logs = settings.read_logs()
+        progress(f"building features as of {at}")
+        table = build_features(logs, at)
     write_frame(table.to_frame(), out)
     told = {"as_of": as_of, "out": str(out), "customers": len(table), "features": len(table.names)}
     if as_json:

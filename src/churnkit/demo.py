@@ -38,8 +38,7 @@ def run(
     question = QuestionSection(horizon_days=HORIZON_DAYS, lookback_days=LOOKBACK_DAYS)
     write_config(folder / FILE_NAME, files, question, force=True)
     settings = load_settings(folder / FILE_NAME)
-    progress("checking the logs")
-    as_of = check_project(settings).logs.day_after_last("purchases")
+    as_of = check_project(settings, progress).logs.day_after_last("purchases")
     trained = train_project(settings, progress)
     told = score_project(settings, as_of, progress=progress)
     paths = {

@@ -48,7 +48,7 @@ class Checkup:
             stop_if_too_many(check, self.max_rejected_share)
 
 
-def check_project(settings: Settings) -> Checkup:
+def check_project(settings: Settings, progress: Progress = silent) -> Checkup:
     """Read every log against its contract; write the rows set aside beside the reports.
 
     Raises
@@ -56,12 +56,14 @@ def check_project(settings: Settings) -> Checkup:
     DataError
         If a file or a column is missing, or no row of a log keeps the contract.
     """
+    progress("checking the logs")
     logs = settings.read_logs(max_rejected_share=1.0)
     rejected = None
     if logs.rejected is not None and len(logs.rejected):
         rejected = settings.folder / settings.output.reports / "rejected.csv"
         write_frame(logs.rejected.to_pandas(), rejected)
     question = settings.asked()
+    progress("looking whether they are enough")
     summary = {
         "question": question.rule,
         "logs": [check_dict(check, logs.zone) for check in logs.checks],
