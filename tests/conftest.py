@@ -8,6 +8,8 @@ as of 2024-05-15, the day after the last one.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 
 # Read when the first OpenMP library is loaded, and scikit-learn may load one before churnkit.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -16,6 +18,7 @@ import pytest
 
 from churnkit.clock import Cutoff
 from churnkit.dataset import Schedule
+from churnkit.evaluation import Backtest
 from churnkit.labels import Question
 from churnkit.logs import Logs
 from churnkit.model import ChurnModel
@@ -61,6 +64,21 @@ def model(training: Training) -> ChurnModel:
 def rules(training: Training) -> dict[str, ChurnModel]:
     """The plain rules by name, fitted before the last test."""
     return {n: m for n, m in training.backtest.test.models.items() if n != "lightgbm"}
+
+
+@pytest.fixture(scope="session")
+def failing(training: Training) -> Callable[..., Training]:
+    """Makes the same training, of which the named gates failed."""
+
+    def fail(*names: str) -> Training:
+        result = training.backtest
+        gates = tuple(replace(g, passed=g.passed and g.name not in names) for g in result.gates)
+        again = Backtest(result.question, result.trials, result.chosen)
+        # Gates are computed once and kept here, so that these are found in their place.
+        vars(again)["gates"] = gates
+        return replace(training, backtest=again)
+
+    return fail
 
 
 @pytest.fixture(scope="session")
