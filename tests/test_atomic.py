@@ -48,6 +48,13 @@ def test_a_file_is_replaced_when_all_is_written(old):
     assert list(old.parent.iterdir()) == [old]
 
 
+def test_who_reads_the_old_file_meanwhile_reads_it_to_its_end(old):
+    with old.open() as reader:
+        with whole_file(old) as aside:
+            aside.write_text("new")
+        assert reader.read() == "old"
+
+
 def test_folders_on_the_way_are_made(tmp_path):
     with whole_file(tmp_path / "a" / "b" / "scores.csv") as aside:
         aside.write_text("new")

@@ -6,9 +6,7 @@
     ├── ConfigError               2   usage, churnkit.toml
     ├── DataError                 3   the data breaks its contract
     ├── GateRefused               4   a quality gate said no
-    ├── BundleError               5   the model bundle is not what it claims
-    ├── Locked                   75   another run holds the lock
-    └── NothingToDo              99   nothing to do
+    └── BundleError               5   the model bundle is not what it claims
 """
 
 from __future__ import annotations
@@ -60,15 +58,3 @@ class BundleError(ChurnkitError):
     """A model bundle is damaged, incomplete, or holds what it must not."""
 
     exit_code = 5
-
-
-class Locked(ChurnkitError):
-    """Another run holds the lock of this store."""
-
-    exit_code = 75
-
-
-class NothingToDo(ChurnkitError):
-    """The command found nothing to work on."""
-
-    exit_code = 99

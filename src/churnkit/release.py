@@ -29,13 +29,13 @@ class Release:
     bundle
         Folder of the bundle.
     version
-        Version in the registry, ``None`` if the registry could not be reached.
+        Version in the registry.
     champion
         Whether it passed its gates and is now used for scoring.
     """
 
     bundle: Path
-    version: str | None
+    version: str
     champion: bool
 
 

@@ -66,8 +66,7 @@ class Scores:
         Without any amounts the probability alone decides; an unknown value among known ones
         counts as zero.
         """
-        value = np.nan_to_num(self.value_at_risk, nan=0.0)
-        weight = self.probability if not value.any() else self.probability * value
+        weight = self.probability * np.nan_to_num(self.value_at_risk, nan=0.0)
         order = np.lexsort((self.features.customer_id.astype(str), -self.probability, -weight))
         rank = np.empty(len(self), dtype=np.int64)
         rank[order] = np.arange(1, len(self) + 1)
