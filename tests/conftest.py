@@ -15,6 +15,8 @@ from dataclasses import replace
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from churnkit.clock import Cutoff
 from churnkit.dataset import Schedule
@@ -26,6 +28,12 @@ from churnkit.scoring import Scores, score
 from churnkit.simulate import Shop, simulate
 from churnkit.sources import read_logs
 from churnkit.training import Training, train
+
+# Properties are about results, not about speed: a busy machine shall not fail them.
+hypothesis_settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

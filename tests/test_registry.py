@@ -273,7 +273,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     told = {key: value for key, value in os.environ.items() if key not in hidden}
     command = [sys.executable, "-c", *arguments]
     return subprocess.run(
-        command, capture_output=True, text=True, env=told, timeout=120, check=True
+        command, capture_output=True, text=True, env=told, timeout=1200, check=True
     )
 
 
