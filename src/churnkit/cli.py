@@ -51,7 +51,6 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
 ]
 _TOML = Path("churnkit.toml")
-_METRICS_SHOWN = ("auroc", "average_precision", "log_loss", "brier", "ece", "lift_top_decile")
 
 
 def _print_version(asked: bool) -> None:

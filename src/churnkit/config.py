@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff, zone_named
 from churnkit.dataset import Schedule
-from churnkit.errors import ConfigError
+from churnkit.errors import ConfigError, did_you_mean
 from churnkit.labels import Question
 from churnkit.lights import RULE_NAMES, RULES, Policy
 from churnkit.logs import (
@@ -271,13 +271,8 @@ def _unknown_key(where: str, key: str, section: Sequence[str]) -> tuple[str, str
     known = list(_fields(section))
     return (
         f"{where} is an unknown key",
-        f"{_did_you_mean(key, known)}Known here: {', '.join(known)}.",
+        f"{did_you_mean(key, known)}Known here: {', '.join(known)}.",
     )
-
-
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 def _fields(section: Sequence[str]) -> Iterator[str]:
@@ -299,7 +294,7 @@ def _require_known_columns(path: Path, settings: Settings) -> None:
         if unknown:
             raise ConfigError(
                 f"{path}: {unknown[0]!r} in [logs.{log}.columns] is no column of the contract",
-                f"{_did_you_mean(unknown[0], known)}The {log} log knows {', '.join(known)}; "
+                f"{did_you_mean(unknown[0], known)}The {log} log knows {', '.join(known)}; "
                 'write contract_name = "source name".',
             )
 

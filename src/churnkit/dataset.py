@@ -14,6 +14,9 @@ from churnkit.index import BlockIndex
 from churnkit.labels import Question
 from churnkit.logs import Logs
 
+CHURNERS, STAYERS = 100, 100
+"""With fewer of either, a model learns chance."""
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -151,7 +154,7 @@ def _labels(logs: Logs, question: Question, cutoffs: tuple[Cutoff, ...]) -> np.n
     return np.concatenate([block for c in cutoffs for block in parts[c.us]])
 
 
-def require_enough(dataset: Dataset, churners: int = 100, stayers: int = 100) -> None:
+def require_enough(dataset: Dataset, churners: int = CHURNERS, stayers: int = STAYERS) -> None:
     """Refuse a training set that is too small to learn from.
 
     Raises

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.dataset import Schedule, build_dataset
+from churnkit.dataset import CHURNERS, STAYERS, Schedule, build_dataset
 from churnkit.features import FeatureSpec
 from churnkit.labels import Question
 from churnkit.logs import Logs
 
-CUSTOMERS, CHURNERS, STAYERS = 500, 100, 100
+CUSTOMERS = 500
 
 
 def shortfalls(logs: Logs, question: Question, schedule: Schedule) -> list[str]:

@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -58,3 +60,9 @@ class BundleError(ChurnkitError):
     """A model bundle is damaged, incomplete, or holds what it must not."""
 
     exit_code = 5
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The question that offers the most similar of the known names; empty if none is similar."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {close[0]!r}? " if close else ""

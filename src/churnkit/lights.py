@@ -163,10 +163,9 @@ def assign(probability: np.ndarray, features: Features, policy: Policy | None = 
     base = level = chosen.base(probability)
     fired: list[list[str]] = [[] for _ in probability]
     for rule in chosen.rules:
-        lifted = np.where(
-            rule.fires(features), np.maximum(level, LIGHTS.index(rule.at_least)), level
-        )
-        for row in np.flatnonzero(rule.fires(features)):
+        fires = rule.fires(features)
+        lifted = np.where(fires, np.maximum(level, LIGHTS.index(rule.at_least)), level)
+        for row in np.flatnonzero(fires):
             fired[row].append(_told(rule, names[level[row]], names[lifted[row]]))
         level = lifted
     return Lights(names[level], names[base], fired)

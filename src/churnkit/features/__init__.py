@@ -2,7 +2,7 @@
 
 # The order of the imports is the order of the columns.
 from churnkit.features import purchases, rhythm, trend, activity, service, surveys  # noqa: I001, F401
-from churnkit.features.kernel import Features, build_features, feature_rows, known
+from churnkit.features.kernel import Features, build_features, known
 from churnkit.features.registry import (
     CATALOGUE,
     WINDOWS,
@@ -21,6 +21,5 @@ __all__ = [
     "Features",
     "build_features",
     "feature",
-    "feature_rows",
     "known",
 ]

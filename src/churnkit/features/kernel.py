@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from churnkit.clock import Cutoff
-from churnkit.features.registry import FeatureSpec
+from churnkit.features.registry import FeatureColumn, FeatureSpec
 from churnkit.index import BlockIndex
 from churnkit.logs import Logs
 
@@ -125,16 +125,15 @@ def build_features(
         block = BlockIndex(part, chosen.instants(asked))
         for at in asked:
             some = population(block, at)
-            values = feature_rows(block, at, chosen)[some]
+            values = _rows(block, at, columns)[some]
             moment = np.full(len(values), at.us, dtype=np.int64)
             parts.append((block.customer_ids[some], moment, values))
     names = tuple(c.name for c in columns)
     return _sorted(parts, names, chosen, logs.zone)
 
 
-def feature_rows(block: BlockIndex, at: Cutoff, spec: FeatureSpec) -> np.ndarray:
-    """All columns of a specification at one cutoff, shape (customers of the block, columns)."""
-    columns = spec.columns()
+def _rows(block: BlockIndex, at: Cutoff, columns: Sequence[FeatureColumn]) -> np.ndarray:
+    """All columns at one cutoff, shape (customers of the block, columns)."""
     rows = np.empty((len(block.customer_ids), len(columns)))
     for k, column in enumerate(columns):
         index = block.of(column.feature.log)

@@ -144,7 +144,7 @@ class FeatureSpec:
     logs
         Log name → its measures.
     kinds
-        Event kinds that get columns of their own; the others are counted together.
+        Event kinds that get columns of their own; the others count in ``activity_count`` only.
     instruments
         Survey questions that get columns.
     windows

@@ -6,13 +6,12 @@ are, typed, judged by the rules of their columns, and compared for exact repetit
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from churnkit.errors import ConfigError, DataError
+from churnkit.errors import ConfigError, DataError, did_you_mean
 from churnkit.logs.schema import (
     AMOUNT_LIMIT,
     MONEY_UNITS,
@@ -194,25 +193,20 @@ def _mapped(
         if name not in chosen:
             raise DataError(
                 f"the {schema.name} log has no column for {name} ({schema.column(name).says})",
-                f"{_nearest(name, types)}Map it in [logs.{schema.name}.columns]; "
+                f"{did_you_mean(name, types)}Map it in [logs.{schema.name}.columns]; "
                 f"the source has {_listed(types)}.",
             )
     for name, source in chosen.items():
         if source not in types:
             raise DataError(
                 f"the {schema.name} log has no column {source!r} (mapped to {name})",
-                f"{_nearest(source, types)}The source has {_listed(types)}.",
+                f"{did_you_mean(source, types)}The source has {_listed(types)}.",
             )
     return [(schema.column(name), source) for name, source in chosen.items()]
 
 
 def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(map(repr, names))
-
-
-def _nearest(name: str, names: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(name, list(names), n=1)
-    return f"Did you mean {close[0]!r}? " if close else ""
 
 
 def _require_pattern(con: duckdb.DuckDBPyConnection, log: str, time_format: str | None) -> None:
