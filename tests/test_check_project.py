@@ -100,8 +100,8 @@ def test_the_rows_set_aside_are_written_beside_the_reports(project):
         ("purchases", "7", "missing_customer_id", ""),
         ("surveys", "2", "score_outside_scale", "'-1"),
     ]
-    assert rows[1]["source"] == str(project / "orders.csv")
-    assert rows[1]["mend"] == "Write a plain number."
+    assert rows[1]["file"] == str(project / "orders.csv")
+    assert rows[1]["mend"] == "Write a plain number, or declare decimal for this log."
 
 
 def test_no_spreadsheet_runs_a_value_that_was_set_aside(project):

@@ -18,8 +18,17 @@ from tables import drawn, logs_of
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError
 from churnkit.features import build_features
-from churnkit.logs import MONEY_UNITS, SCHEMAS, SCORE_UNITS, Contract, Instrument, LogMapping, Logs
-from churnkit.logs.check import _reasons
+from churnkit.logs import (
+    MONEY_UNITS,
+    SCHEMAS,
+    SCORE_UNITS,
+    Contract,
+    Instrument,
+    LogMapping,
+    Logs,
+    LogSchema,
+)
+from churnkit.logs.check import Reason, _reasons
 from churnkit.sources import read_logs
 
 LAX = Contract(max_rejected_share=1.0)
@@ -73,6 +82,9 @@ FAULTS = {
         ("quantity", "two", "unreadable_quantity", NUMBER),
         ("quantity", "inf", "quantity_not_finite", FINITE),
         ("quantity", "2e12", "quantity_too_large", UNIT),
+        ("unit_price", "cheap", "unreadable_unit_price", NUMBER),
+        ("unit_price", "inf", "unit_price_not_finite", FINITE),
+        ("unit_price", "2e12", "unit_price_too_large", UNIT),
     ],
     "activity": [
         ("customer_id", None, "missing_customer_id", FILL),
@@ -100,6 +112,8 @@ FAULTS = {
         ("value", "a lot", "unreadable_value", NUMBER),
         ("value", "inf", "value_not_finite", FINITE),
         ("value", "-9e99", "value_too_large", UNIT),
+        ("since", "long ago", "unreadable_since", TIME),
+        ("since", "1066-10-14", "implausible_since", SPAN),
     ],
 }
 
@@ -114,12 +128,17 @@ def test_a_faulty_row_is_set_aside_with_its_number_value_and_mend(log):
     ]
     for row, (*_, mend) in zip(told, FAULTS[log], strict=True):
         assert mend in row["mend"]
-        assert (row["log"], row["source"]) == (log, f"the {log} frame")
+        assert (row["log"], row["file"]) == (log, f"the {log} frame")
     assert check_of(logs, log).rejected == Counter(reason for _, _, reason, _ in FAULTS[log])
 
 
+def all_reasons(schema: LogSchema) -> list[Reason]:
+    texts = {column.name: "VARCHAR" for column in schema.columns}
+    return list(_reasons(schema, texts, (), LogMapping()))
+
+
 def test_no_reason_is_left_without_an_example():
-    told = {r.code for s in SCHEMAS.values() for r in _reasons(s, s.columns, ())}
+    told = {reason.code for schema in SCHEMAS.values() for reason in all_reasons(schema)}
     assert {reason for faults in FAULTS.values() for *_, reason, _ in faults} == told
 
 
@@ -593,7 +612,7 @@ WICKED = ['x"; DROP TABLE t; --', "it's", "a'b\"c", "sel ect", "row", "reason", 
 def test_any_column_name_can_be_mapped():
     frame = pd.DataFrame([["anna", "2024-01-01", 1, "A", "P", 2]] * 2, columns=WICKED[:6])
     frame.iloc[1, 0] = ""
-    names = [column.name for column in SCHEMAS["purchases"].columns]
+    names = ("customer_id", "ts", "amount", "order_id", "product_id", "quantity")
     mapping = LogMapping(dict(zip(names, WICKED, strict=False)))
     logs = read_logs(frame, contract=Contract({"purchases": mapping}, max_rejected_share=1.0))
     assert list(logs.customer_ids) == ["anna"]

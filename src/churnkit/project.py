@@ -11,7 +11,7 @@ from churnkit.config import Settings
 from churnkit.enough import shortfalls
 from churnkit.evaluation import Progress, silent
 from churnkit.logs import Logs
-from churnkit.logs.check import stop_if_too_many
+from churnkit.logs.account import stop_if_too_many
 from churnkit.release import Release, champion, from_path, release
 from churnkit.report import check_dict, summarise, write_report
 from churnkit.scoring import score, write_frame, write_scores

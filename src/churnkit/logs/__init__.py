@@ -1,6 +1,8 @@
 """The four logs: their contract, the check of every row, and the events that are kept."""
 
-from churnkit.logs.check import LogCheck
+from churnkit.logs.account import LogCheck
+from churnkit.logs.collect import collect
+from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
     DEFAULT_INSTRUMENTS,
     EVENT_KINDS,
@@ -13,7 +15,7 @@ from churnkit.logs.schema import (
     LogMapping,
     LogSchema,
 )
-from churnkit.logs.table import Events, Logs, collect
+from churnkit.logs.table import Events, Logs
 
 __all__ = [
     "DEFAULT_INSTRUMENTS",
@@ -29,5 +31,6 @@ __all__ = [
     "LogMapping",
     "LogSchema",
     "Logs",
+    "Rows",
     "collect",
 ]

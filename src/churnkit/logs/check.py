@@ -1,17 +1,19 @@
-"""The contract as one SQL pass: every row is either kept or set aside with a reason.
+"""The contract in SQL: every row is either kept or set aside with a reason.
 
-A log arrives as a table of a DuckDB connection, whatever its source. Rows are read as they
-are, typed, judged by the rules of their columns, and compared for exact repetition.
+A log arrives as a table of a DuckDB connection, whatever its source. `judge` makes a view of it
+in which each row is typed and judged by the rules of its columns; nothing is copied, so that a
+pass over the view costs a scan.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError, did_you_mean
+from churnkit.logs import reading
+from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
     AMOUNT_LIMIT,
     MONEY_UNITS,
@@ -24,18 +26,16 @@ from churnkit.logs.schema import (
     LogMapping,
     LogSchema,
 )
+from churnkit.logs.sql import case, listed, literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
+DUPLICATE, EXCLUDED = "duplicate", "excluded"
+NO_FAULTS = {DUPLICATE, EXCLUDED}
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
 _UNITS = {"money": MONEY_UNITS, "number": QUANTITY_UNITS, "score": SCORE_UNITS}
-_NAIVE = r"^\d+[-/]\d+[-/]\d+([ T][\d:.]+)?$"  # ISO text without an offset or a zone
-_ZONED = re.compile(r"(?<!%)(%%)*%[zZ]")
-_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
-_TEXT_TYPES = {"VARCHAR", '"NULL"'}
-_EDGES = r"^[\s\p{Z}]+|[\s\p{Z}]+$"  # also the no-break spaces of spreadsheets and web pages
+_PRODUCT = "(number_unit_price * number_quantity)"
 
 
 @dataclass(frozen=True)
@@ -48,56 +48,14 @@ class Reason:
     mend: str
 
 
-@dataclass(frozen=True)
-class LogCheck:
-    """What became of the rows of one log.
+def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contract) -> None:
+    """Create the view ``<log>_judged``: every row of a source typed, with its reason.
 
-    Attributes
-    ----------
-    log, source
-        Name of the log and of the file or frame it was read from.
-    read, kept, folded
-        Rows read, rows that keep the contract, and what is left when lines of one order and
-        rows of one instant are folded.
-    rejected
-        Reason code → rows set aside for it; ``duplicate`` counts exact repetitions.
-    customers
-        Distinct customers among the kept rows.
-    first, last
-        Time of the first and last kept row, microseconds UTC; ``None`` for an empty log.
-    """
-
-    log: str
-    source: str
-    read: int
-    kept: int
-    folded: int
-    rejected: Mapping[str, int]
-    customers: int
-    first: int | None
-    last: int | None
-
-    @property
-    def faulty(self) -> int:
-        """Rows set aside for a fault; exact repetitions are not faults."""
-        return sum(n for code, n in self.rejected.items() if code != "duplicate")
-
-
-def quoted(identifier: str) -> str:
-    """SQL identifier, whatever characters it holds."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """SQL string, whatever characters it holds."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def judge(con: duckdb.DuckDBPyConnection, log: str, table: str, contract: Contract) -> None:
-    """Create the table ``<log>_judged``: every row of ``table`` typed, with its reason.
-
-    The result holds ``row`` (1 is the first), the typed contract columns, ``reason`` (NULL for
-    a row that keeps the contract) and ``found`` (the text of the value at fault).
+    The view holds ``file`` and ``row`` (1 is the first of its file), ``raw_<column>`` as the
+    source has it, the typed contract columns, ``rest`` (a hash of the source columns that are
+    read as nothing), ``plain`` (whether the texts of the row are what reading makes of them),
+    ``code`` (0 for a row that keeps the contract), ``reason`` (NULL for such a row) and ``found``
+    (the text of the value at fault). The table ``<log>_reasons`` says what each code means.
 
     Raises
     ------
@@ -106,82 +64,47 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, table: str, contract: Contra
     ConfigError
         If the time format is no pattern.
     """
-    schema = SCHEMAS[log]
-    mapping = contract.mappings.get(log, LogMapping())
+    schema, mapping = SCHEMAS[log], contract.mappings.get(log, LogMapping())
     _require_pattern(con, log, mapping.time_format)
-    types = dict(con.sql(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall())
+    types = _types(con, rows)
     columns = _mapped(schema, mapping, types)
+    sql_types = {c.name: types[src] for c, src in columns}
     raw = ", ".join(f"{quoted(src)} AS {quoted('raw_' + c.name)}" for c, src in columns)
-    typed = ", ".join(
-        f"{_typed(c, types[src], mapping, contract.zone)} AS {c.name}" for c, src in columns
-    )
-    reasons = list(_reasons(schema, [c for c, _ in columns], contract.instruments))
-    code = _case((r.sql, literal(r.code)) for r in reasons)
-    found = _case((r.sql, f"CAST(raw_{r.column} AS VARCHAR)") for r in reasons)
-    names = ", ".join(c.name for c, _ in columns)
-    same = ", ".join(schema.key) or names
+    numbers = ", ".join(_numbers(sql_types, schema, mapping)) or "NULL"
+    typed = ", ".join(_typed(c, sql_types[c.name], mapping, contract.zone) for c, _ in columns)
+    reasons = list(_reasons(schema, sql_types, contract.instruments, mapping))
+    coded = list(enumerate(reasons, start=1))
+    code = case(((r.sql, str(k)) for k, r in coded), otherwise="0")
+    reason = case((f"code = {k}", literal(r.code)) for k, r in coded)
+    found = case((f"code = {k}", _cell(r.column)) for k, r in coded if r.column)
     con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE {log}_judged AS
-        WITH raw AS (SELECT row_number() OVER () AS row, {raw} FROM {table}),
-             typed AS (SELECT *, {typed} FROM raw),
-             judged AS (SELECT row, {names}, {code} AS reason, {found} AS found FROM typed),
-             told AS (SELECT *, row_number() OVER (PARTITION BY {same}, reason ORDER BY row) AS nth
-                      FROM judged)
-        SELECT row, {names}, found,
-               CASE WHEN reason IS NULL AND nth > 1 THEN 'duplicate' ELSE reason END AS reason
-        FROM told""")
+        CREATE OR REPLACE TEMP VIEW {log}_judged AS
+        WITH raw AS (SELECT {rows.file_sql} AS file, {rows.row} AS row, {raw},
+                            {_rest(types, columns, mapping)} AS rest,
+                            {_excluded(mapping, types, log)} AS is_excluded FROM {rows.table}),
+             numbers AS (SELECT *, {numbers} FROM raw),
+             typed AS (SELECT *, {typed}{_row_total(sql_types)} FROM numbers),
+             judged AS (SELECT *, {_plain(sql_types, schema, mapping)} AS plain,
+                               CAST({code} AS UTINYINT) AS code FROM typed)
+        SELECT *, {reason} AS reason, {found} AS found FROM judged""")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {log}_reasons (code UTINYINT, reason TEXT, mend TEXT)"
+    )
+    for k, r in coded:
+        con.execute(f"INSERT INTO {log}_reasons VALUES ($1, $2, $3)", [k, r.code, r.mend])
 
 
 def columns_of(con: duckdb.DuckDBPyConnection, log: str) -> tuple[str, ...]:
-    """Contract columns that the judged table of a log holds."""
-    names = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_judged)").fetchall()
-    return tuple(n for (n,) in names if n not in {"row", "found", "reason"})
+    """Contract columns that the judged view of a log holds."""
+    told = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_judged)").fetchall()
+    names = {name for (name,) in told}
+    return tuple(c.name for c in SCHEMAS[log].columns if c.name in names)
 
 
-def rejected_by_reason(con: duckdb.DuckDBPyConnection, log: str) -> dict[str, int]:
-    """Reason code → number of rows set aside, the most frequent first."""
-    rows = con.sql(
-        f"SELECT reason, count(*) AS n FROM {log}_judged WHERE reason IS NOT NULL "
-        "GROUP BY reason ORDER BY n DESC, reason"
-    ).fetchall()
-    return dict(rows)
-
-
-def rejected_rows(con: duckdb.DuckDBPyConnection, log: str, source: str) -> pa.Table:
-    """The rows set aside: log, source, row, reason, the value at fault, and the mend."""
-    mends = {r.code: r.mend for r in _reasons(SCHEMAS[log], SCHEMAS[log].columns, ())}
-    mend = _case(
-        [(f"reason = {literal(code)}", literal(text)) for code, text in mends.items()], "''"
-    )
-    return con.sql(
-        f"SELECT {literal(log)} AS log, {literal(source)} AS source, row, reason, found, "
-        f"{mend} AS mend FROM {log}_judged WHERE reason IS NOT NULL ORDER BY row"
-    ).to_arrow_table()
-
-
-def stop_if_too_many(check: LogCheck, limit: float) -> None:
-    """Refuse a log of which more than the declared share of rows breaks the contract.
-
-    Raises
-    ------
-    DataError
-        With the counts by reason, or if nothing at all is left.
-    """
-    counts = ", ".join(f"{n:,} {code}" for code, n in check.rejected.items())
-    if check.read == 0:
-        raise DataError(f"{check.source}: the {check.log} log is empty", "Check the path.")
-    if check.kept == 0:
-        raise DataError(
-            f"{check.source}: none of {check.read:,} rows keeps the contract ({counts})",
-            "Check the column mapping in churnkit.toml against the file.",
-        )
-    if check.faulty > limit * check.read:
-        raise DataError(
-            f"{check.source}: {check.faulty / check.read:.1%} of {check.read:,} rows are set "
-            f"aside ({counts}), more than the allowed {limit:.1%}",
-            "Mend the rows (churnkit check lists them), or raise max_rejected_share in "
-            "[quality] of churnkit.toml if they are expected.",
-        )
+def _types(con: duckdb.DuckDBPyConnection, rows: Rows) -> dict[str, str]:
+    """Columns of the source and their SQL types."""
+    told = con.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM {rows.table})").fetchall()
+    return {name: sql_type for name, sql_type in told if name not in rows.hidden}
 
 
 def _mapped(
@@ -194,25 +117,35 @@ def _mapped(
             raise DataError(
                 f"the {schema.name} log has no column for {name} ({schema.column(name).says})",
                 f"{did_you_mean(name, types)}Map it in [logs.{schema.name}.columns]; "
-                f"the source has {_listed(types)}.",
+                f"the source has {_named(types)}.",
             )
     for name, source in chosen.items():
-        if source not in types:
-            raise DataError(
-                f"the {schema.name} log has no column {source!r} (mapped to {name})",
-                f"{did_you_mean(source, types)}The source has {_listed(types)}.",
-            )
+        _require_in_source(schema.name, source, f"mapped to {name}", types)
+    if "unit_price" in chosen and not {"amount", "quantity"} & chosen.keys():
+        raise DataError(
+            f"the {schema.name} log has a unit_price, but neither amount nor quantity",
+            f"Map quantity too, or map {chosen['unit_price']!r} to amount if it is the whole "
+            "price of the row.",
+        )
     return [(schema.column(name), source) for name, source in chosen.items()]
 
 
-def _listed(names: Mapping[str, Any]) -> str:
+def _require_in_source(log: str, column: str, use: str, types: Mapping[str, str]) -> None:
+    if column not in types:
+        raise DataError(
+            f"the {log} log has no column {column!r} ({use})",
+            f"{did_you_mean(column, types)}The source has {_named(types)}.",
+        )
+
+
+def _named(names: Mapping[str, str]) -> str:
     return ", ".join(map(repr, names))
 
 
 def _require_pattern(con: duckdb.DuckDBPyConnection, log: str, time_format: str | None) -> None:
     import duckdb
 
-    if time_format is None or time_format in _EPOCHS:
+    if time_format is None or time_format in reading.EPOCHS:
         return
     try:
         con.sql(f"SELECT try_strptime('', {literal(time_format)})").fetchall()
@@ -226,119 +159,167 @@ def _require_pattern(con: duckdb.DuckDBPyConnection, log: str, time_format: str 
         )
 
 
+def _numbers(sql_types: Mapping[str, str], schema: LogSchema, mapping: LogMapping) -> Iterator[str]:
+    """SQL of the numbers as the source means them, before they become whole units."""
+    for name, sql_type in sql_types.items():
+        kind = schema.column(name).kind
+        if kind in _UNITS:
+            worth = _worth(mapping) if kind == "money" and "currency" in sql_types else ""
+            cell = reading.number(f"raw_{name}", sql_type, mapping.decimal)
+            yield f"{cell}{worth} AS number_{name}"
+
+
+def _worth(mapping: LogMapping) -> str:
+    """SQL factor that turns money of the row's currency into that of the log."""
+    rates = ((_is_currency(name), str(float(rate))) for name, rate in mapping.rates.items())
+    return f" * {case(rates)}" if mapping.rates else ""
+
+
+def _is_currency(name: str) -> str:
+    return f"upper(TRIM({_cell('currency')})) = {literal(name.strip().upper())}"
+
+
+def _cell(column: str) -> str:
+    return f"CAST(raw_{column} AS VARCHAR)"
+
+
 def _typed(column: Column, sql_type: str, mapping: LogMapping, zone: str) -> str:
     raw = f"raw_{column.name}"
     if column.kind == "time":
-        return f"epoch_us({_utc(raw, sql_type, mapping.time_format, zone)})"
-    if column.kind in {"id", "text"}:
-        return _text(raw, sql_type)
-    scaled = f"ROUND(TRY_CAST({raw} AS DOUBLE) * {_UNITS[column.kind]})"
-    return f"TRY_CAST({scaled} AS BIGINT)"
+        sql = reading.instant(raw, sql_type, mapping, zone)
+    elif column.kind == "id":
+        sql = reading.customer(raw, sql_type, mapping)
+    elif column.kind == "text":
+        sql = reading.text(raw, sql_type)
+    else:
+        sql = _whole(f"number_{column.name}", _UNITS[column.kind])
+    return f"{sql} AS {column.name}"
 
 
-def _text(raw: str, sql_type: str) -> str:
-    if sql_type in {"DOUBLE", "FLOAT"}:
-        # A column of whole numbers with a gap in it reaches us as 13085.0.
-        whole = f"CASE WHEN {raw} = trunc({raw}) THEN TRY_CAST({raw} AS BIGINT) END"
-        return (
-            f"CASE WHEN isfinite({raw}) "
-            f"THEN COALESCE(CAST({whole} AS VARCHAR), CAST({raw} AS VARCHAR)) END"
-        )
-    return f"NULLIF({_trimmed(raw)}, '')"
+def _whole(number: str, units: int) -> str:
+    return f"TRY_CAST(ROUND({number} * {units}) AS BIGINT)"
 
 
-def _trimmed(raw: str) -> str:
-    return f"regexp_replace(CAST({raw} AS VARCHAR), {literal(_EDGES)}, '', 'g')"
+def _row_total(sql_types: Mapping[str, str]) -> str:
+    """SQL of the amount where the source has only the price of one piece."""
+    return f", {_whole(_PRODUCT, MONEY_UNITS)} AS amount" if _is_priced(sql_types) else ""
 
 
-def _utc(raw: str, sql_type: str, time_format: str | None, zone: str) -> str:
-    if sql_type.startswith(("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ")):
-        return f"TRY_CAST({raw} AS TIMESTAMPTZ)"  # nanoseconds are a type of their own
-    if sql_type.startswith(("TIMESTAMP", "DATE")):
-        return _in_zone(f"TRY_CAST({raw} AS TIMESTAMP)", zone)
-    if time_format in _EPOCHS:
-        return (
-            f"make_timestamptz(TRY_CAST(TRY_CAST({raw} AS DOUBLE) * {_EPOCHS[time_format]} "
-            "AS BIGINT))"
-        )
-    if time_format:
-        parsed = f"try_strptime({_trimmed(raw)}, {literal(time_format)})"
-        return parsed if _ZONED.search(time_format) else _in_zone(parsed, zone)
-    if sql_type not in _TEXT_TYPES:
-        raise DataError(
-            f"the time column has the type {sql_type}, which does not say what its numbers count",
-            'Set time_format = "epoch_s", "epoch_ms" or a pattern such as "%Y%m%d" for the log.',
-        )
-    text = _trimmed(raw)
-    is_naive = f"regexp_matches({text}, {literal(_NAIVE)})"
-    naive = _in_zone(f"TRY_CAST({text} AS TIMESTAMP)", zone)
-    return f"CASE WHEN {is_naive} THEN {naive} ELSE TRY_CAST({text} AS TIMESTAMPTZ) END"
+def _is_priced(sql_types: Mapping[str, str]) -> bool:
+    return "unit_price" in sql_types and "amount" not in sql_types
 
 
-def _in_zone(timestamp: str, zone: str) -> str:
-    # Beyond these years the engine stops at the row instead of setting it aside.
-    sane = f"{timestamp} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31'"
-    return f"timezone({literal(zone)}, CASE WHEN {sane} THEN {timestamp} END)"
+def _rest(types: Mapping[str, str], columns: list[tuple[Column, str]], mapping: LogMapping) -> str:
+    """SQL hash of what tells two rows apart beside the mapped columns; NULL if nothing does."""
+    known = {source for _, source in columns} | set(mapping.provenance)
+    others = [quoted(name) for name in types if name not in known]
+    return f"hash({', '.join(others)})" if others else "NULL"
+
+
+def _plain(sql_types: Mapping[str, str], schema: LogSchema, mapping: LogMapping) -> str:
+    """SQL that says whether every text of a row equals what reading makes of it."""
+    texts = [
+        n for n, t in sql_types.items() if _is_text(schema.column(n)) and t in reading.TEXT_TYPES
+    ]
+    tests = [f"COALESCE({reading.needs_no_trim(f'raw_{name}')}, true)" for name in texts]
+    if mapping.fold_ids and "customer_id" in texts:
+        tests.append("strlen(raw_customer_id) = length(raw_customer_id)")
+    return " AND ".join(tests) or "true"
+
+
+def _is_text(column: Column) -> bool:
+    return column.kind in {"id", "text"}
+
+
+def _excluded(mapping: LogMapping, types: Mapping[str, str], log: str) -> str:
+    for column in mapping.exclude:
+        _require_in_source(log, column, "named by exclude", types)
+    branches = (
+        f"TRIM(CAST({quoted(column)} AS VARCHAR)) IN ({listed(values)})"
+        for column, values in mapping.exclude.items()
+        if values
+    )
+    return " OR ".join(f"COALESCE({branch}, false)" for branch in branches) or "false"
 
 
 def _reasons(
     schema: LogSchema,
-    columns: list[Column] | tuple[Column, ...],
+    sql_types: Mapping[str, str],
     instruments: tuple[Instrument, ...],
+    mapping: LogMapping,
 ) -> Iterator[Reason]:
-    for column in columns:
-        yield from _column_reasons(column)
+    if mapping.exclude:
+        yield Reason(EXCLUDED, "", "is_excluded", "Set aside on purpose, by exclude.")
+    for name, sql_type in sql_types.items():
+        yield from _column_reasons(schema.column(name), sql_type, mapping)
+    if _is_priced(sql_types):
+        large = f"abs({_PRODUCT}) > {AMOUNT_LIMIT}"
+        yield Reason("amount_too_large", "unit_price", large, "Check the unit.")
+        yield Reason("missing_amount", "unit_price", "amount IS NULL", "Fill price and quantity.")
     if schema.name == "surveys":
         yield from _scale_reasons(instruments)
 
 
-def _column_reasons(column: Column) -> Iterator[Reason]:
-    name, raw = column.name, f"raw_{column.name}"
-    blank = f"({raw} IS NULL OR TRIM(CAST({raw} AS VARCHAR)) = '')"
-    if column.kind in {"id", "text"}:  # NaN is a gap, not a name
-        blank = f"{name} IS NULL"
+def _column_reasons(column: Column, sql_type: str, mapping: LogMapping) -> Iterator[Reason]:
+    name = column.name
+    blank = _blank(column, sql_type)
     if column.required or column.filled:
         yield Reason(f"missing_{name}", name, blank, f"Fill {name}: {column.says}.")
+    if name == "currency" and mapping.rates:
+        yield _currency_reason(mapping)
     if column.kind in _UNITS:
-        yield from _number_reasons(name, raw, blank)
+        yield from _number_reasons(name, blank)
     if column.kind == "time":
-        yield from _time_reasons(name)
+        yield from _time_reasons(name, "" if column.required else f"NOT {blank} AND ")
 
 
-def _number_reasons(name: str, raw: str, blank: str) -> Iterator[Reason]:
-    number = f"TRY_CAST({raw} AS DOUBLE)"
+def _blank(column: Column, sql_type: str) -> str:
+    """SQL that says whether a cell holds nothing."""
+    raw = f"raw_{column.name}"
+    if _is_text(column):  # NaN is a gap, not a name
+        return f"({reading.is_blank(raw, column.name, sql_type)})"
+    return f"({raw} IS NULL OR TRIM({raw}) = '')" if sql_type == "VARCHAR" else f"({raw} IS NULL)"
+
+
+def _currency_reason(mapping: LogMapping) -> Reason:
+    known = " OR ".join(map(_is_currency, mapping.rates))
+    return Reason(
+        "unknown_currency", "currency", f"NOT COALESCE({known}, false)",
+        "Say in [logs.purchases.rates] what one unit of it is worth.",
+    )  # fmt: skip
+
+
+def _number_reasons(name: str, blank: str) -> Iterator[Reason]:
+    number = f"number_{name}"
     unreadable, infinite = f"NOT {blank} AND {number} IS NULL", f"NOT isfinite({number})"
     too_large = f"abs({number}) > {AMOUNT_LIMIT}"
-    yield Reason(f"unreadable_{name}", name, unreadable, "Write a plain number.")
+    mend = "Write a plain number, or declare decimal for this log."
+    yield Reason(f"unreadable_{name}", name, unreadable, mend)
     yield Reason(f"{name}_not_finite", name, infinite, "NaN and infinity are no numbers.")
     yield Reason(f"{name}_too_large", name, too_large, "Check the unit.")
 
 
-def _time_reasons(name: str) -> Iterator[Reason]:
+def _time_reasons(name: str, given: str) -> Iterator[Reason]:
     early, late = (f"epoch_us(TIMESTAMP '{day}')" for day in _PLAUSIBLE)
-    mend = "Write YYYY-MM-DD HH:MM:SS, or set time_format for this log."
+    mend = "Write YYYY-MM-DD HH:MM:SS, or set time_format or calendar for this log."
     span = f"Times must lie between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]}."
-    yield Reason(f"unreadable_{name}", name, f"{name} IS NULL", mend)
+    yield Reason(f"unreadable_{name}", name, f"{given}{name} IS NULL", mend)
     yield Reason(f"implausible_{name}", name, f"NOT {name} BETWEEN {early} AND {late}", span)
 
 
 def _scale_reasons(instruments: tuple[Instrument, ...]) -> Iterator[Reason]:
-    known = ", ".join(literal(i.name) for i in instruments) or "''"
+    known = listed(i.name for i in instruments) or "''"
     outside = " OR ".join(
         f"(lower(instrument) = {literal(i.name)} "
         f"AND NOT score BETWEEN {i.low * SCORE_UNITS} AND {i.high * SCORE_UNITS})"
         for i in instruments
     )
     yield Reason(
-        "unknown_instrument", "instrument", f"lower(instrument) NOT IN ({known})",
+        "unknown_instrument", "instrument",
+        f"lower(instrument) NOT IN ({known})",
         "Declare it with its scale in [logs.surveys.instruments].",
     )  # fmt: skip
     yield Reason(
         "score_outside_scale", "score", outside or "false",
         "Check the scale declared in [logs.surveys.instruments].",
     )  # fmt: skip
-
-
-def _case(branches: Any, otherwise: str = "NULL") -> str:
-    told = " ".join(f"WHEN {condition} THEN {value}" for condition, value in branches)
-    return f"CASE {told} ELSE {otherwise} END"

@@ -14,25 +14,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from churnkit.logs.check import literal
 from churnkit.logs.schema import EVENT_KINDS
+from churnkit.logs.sql import literal
 
 
-def events_sql(log: str, columns: tuple[str, ...], kinds: Mapping[str, str]) -> str:
+def events_sql(
+    log: str, columns: tuple[str, ...], kinds: Mapping[str, str], one_in: int = 1
+) -> str:
     """SQL of the events of a judged log: ``customer_id``, ``ts``, then the measures of the log.
 
     Text measures (``kind``, ``instrument``) are folded to lower case; numbers are integers in
-    the units of `churnkit.logs.schema`.
+    the units of `churnkit.logs.schema`. With ``one_in`` above 1 only about one in so many
+    customers is read, the same ones of every log.
     """
+    only = f" WHERE hash(customer_id) % {one_in} = 0" if one_in > 1 else ""
     if log == "purchases":
-        return _occasions(columns)
+        return _occasions(columns, only)
     measures = (
         f"{_kind(kinds)} AS kind" if log == "activity" else "lower(instrument) AS instrument, score"
     )
-    return f"SELECT customer_id, ts, {measures} FROM {log}_judged WHERE reason IS NULL"
+    return f"SELECT customer_id, ts, {measures} FROM {log}_kept{only}"
 
 
-def _occasions(columns: tuple[str, ...]) -> str:
+def _occasions(columns: tuple[str, ...], only: str) -> str:
     sums = {
         "amount": ("amount", "SUM(amount)"),
         "items": ("quantity", "SUM(quantity)"),
@@ -41,13 +45,13 @@ def _occasions(columns: tuple[str, ...]) -> str:
     present = {name: sql for name, (column, sql) in sums.items() if column in columns}
     per_order = "".join(f", {sql} AS {name}" for name, sql in present.items())
     per_occasion = "".join(f", CAST(SUM({name}) AS BIGINT) AS {name}" for name in present)
-    order = "row"
+    order = "file, row"
     if "order_id" in columns:  # a row without one stands alone
-        order = "order_id, CASE WHEN order_id IS NULL THEN row END"
+        order = "order_id, CASE WHEN order_id IS NULL THEN (file, row) END"
     is_return = "CAST(amount < 0 AS BIGINT)" if "amount" in present else "0"
     return f"""
-        WITH orders AS (SELECT customer_id, ts{per_order} FROM purchases_judged
-                        WHERE reason IS NULL GROUP BY customer_id, ts, {order})
+        WITH orders AS (SELECT customer_id, ts{per_order} FROM purchases_kept{only}
+                        GROUP BY customer_id, ts, {order})
         SELECT customer_id, ts, {is_return} AS is_return{per_occasion}
         FROM orders GROUP BY customer_id, ts, is_return"""
 

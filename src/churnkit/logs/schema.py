@@ -72,9 +72,13 @@ PURCHASES = LogSchema(
         _CUSTOMER,
         _TS,
         Column("amount", "money", "money of the row; below zero is a return", filled=True),
+        Column(
+            "unit_price", "money", "price of one piece; times quantity where amount is not mapped"
+        ),
         Column("order_id", "text", "lines that share it at one instant are one order"),
         Column("product_id", "text", "what was bought"),
-        Column("quantity", "number", "how many pieces"),
+        Column("quantity", "number", "how many pieces; below zero is a return"),
+        Column("currency", "text", "currency of the money, such as EUR"),
     ),
 )
 ACTIVITY = LogSchema(
@@ -105,6 +109,7 @@ CUSTOMERS = LogSchema(
     (
         _CUSTOMER,
         Column("value", "money", "yearly margin of the customer, if known better than from sales"),
+        Column("since", "time", "when they became a customer"),
     ),
     key=("customer_id",),
 )
@@ -171,10 +176,33 @@ class LogMapping:
     time_format
         ``strptime`` pattern of text timestamps, ``"epoch_s"`` or ``"epoch_ms"`` for numbers;
         ``None`` for ISO text and for real timestamps.
+    calendar
+        Calendar of text timestamps; Jalali ones are ``YYYY-MM-DD`` with ``-``, ``/`` or ``.``,
+        or ``YYYYMMDD``, and may be followed by a time of day.
+    decimal
+        What separates the decimals of numbers written as text; the other one of point and
+        comma may then group thousands. ``None`` reads plain numbers such as ``1234.5`` only.
+    fold_ids
+        Write Persian and Arabic digits and letter variants in ids one way, and drop invisible
+        characters, so that one customer is not two.
+    provenance
+        Source columns that say where a row came from (a sheet, a file, a load), not what
+        happened: two rows that differ only in them are one.
+    exclude
+        Source column → values whose rows are set aside on purpose, which is no fault.
+    rates
+        Currency → what one unit of it is worth; rows of other currencies are set aside. Empty:
+        money of all currencies is summed as it stands.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     time_format: str | None = None
+    calendar: Literal["gregorian", "jalali"] = "gregorian"
+    decimal: Literal[".", ","] | None = None
+    fold_ids: bool = False
+    provenance: tuple[str, ...] = ()
+    exclude: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

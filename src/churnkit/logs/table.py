@@ -4,30 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churnkit.clock import Cutoff, day_after, seen_before, start_of_day, zone_named
-from churnkit.errors import DataError
-from churnkit.logs.check import (
-    LogCheck,
-    columns_of,
-    judge,
-    literal,
-    rejected_by_reason,
-    rejected_rows,
-    stop_if_too_many,
-)
-from churnkit.logs.fold import events_sql
-from churnkit.logs.schema import MONEY_UNITS, Contract, Instrument
+from churnkit.clock import Cutoff, day_after, seen_before, start_of_day
+from churnkit.logs.account import LogCheck
+from churnkit.logs.schema import Instrument
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 _STRAGGLERS = 0.9999
-_VOCABULARIES = ("kind", "instrument")
 
 
 @dataclass(frozen=True)
@@ -105,7 +93,8 @@ class Logs:
     checks
         What became of the rows of each log.
     rejected
-        Arrow table of the rows set aside, ``None`` if the logs were cut from others.
+        Arrow table of the rows set aside, see `churnkit.logs.quarantine.rejected_rows`; ``None``
+        if the logs were cut from others.
     """
 
     customer_ids: np.ndarray
@@ -162,130 +151,3 @@ class Logs:
 
     def _with(self, events: Mapping[str, Events]) -> Logs:
         return replace(self, **events, rejected=None)  # type: ignore[arg-type]
-
-
-def collect(
-    con: duckdb.DuckDBPyConnection, tables: Mapping[str, tuple[str, str]], contract: Contract
-) -> Logs:
-    """Check the tables of a connection against the contract and load what keeps it.
-
-    Parameters
-    ----------
-    con
-        DuckDB connection that holds the tables.
-    tables
-        Log name → (SQL table expression, name of the source for messages).
-    contract
-        Mappings, scales and limits.
-
-    Raises
-    ------
-    DataError
-        If a column is missing, a log is empty, or too many rows are set aside.
-    ConfigError
-        If the time zone is unknown or a time format is no pattern.
-    """
-    zone_named(contract.zone)
-    checks, rejected = [], []
-    for log, (table, source) in tables.items():
-        _judge(con, log, table, source, contract)
-        if log != "customers":
-            events = events_sql(log, columns_of(con, log), contract.kinds)
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_events AS {events}")
-        check = _checked(con, log, source)
-        stop_if_too_many(check, contract.max_rejected_share)
-        checks.append(check)
-        rejected.append(rejected_rows(con, log, source))
-    logs = [log for log in tables if log != "customers"]
-    customer_ids = _number_customers(con, logs)
-    return Logs(
-        customer_ids=customer_ids,
-        **{log: _load(con, log) for log in logs},
-        yearly_value=_yearly_value(con, len(customer_ids)) if "customers" in tables else None,
-        instruments=contract.instruments,
-        zone=contract.zone,
-        checks=tuple(checks),
-        rejected=_stacked(rejected),
-    )
-
-
-def _judge(
-    con: duckdb.DuckDBPyConnection, log: str, table: str, source: str, contract: Contract
-) -> None:
-    try:
-        judge(con, log, table, contract)
-    except DataError as error:
-        raise DataError(f"{source}: {error.found}", error.mend) from error
-
-
-def _checked(con: duckdb.DuckDBPyConnection, log: str, source: str) -> LogCheck:
-    span = "min(ts), max(ts)" if "ts" in columns_of(con, log) else "NULL, NULL"
-    kept, customers, first, last = _row(
-        con,
-        f"SELECT count(*), count(DISTINCT customer_id), {span} "
-        f"FROM {log}_judged WHERE reason IS NULL",
-    )
-    (read,) = _row(con, f"SELECT count(*) FROM {log}_judged")
-    folded = kept
-    if log != "customers":
-        (folded,) = _row(con, f"SELECT count(*) FROM {log}_events")
-    reasons = rejected_by_reason(con, log)
-    return LogCheck(log, source, read, kept, folded, reasons, customers, first, last)
-
-
-def _row(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    return tuple(con.sql(sql).fetchall()[0])
-
-
-def _number_customers(con: duckdb.DuckDBPyConnection, logs: list[str]) -> np.ndarray:
-    everyone = " UNION ".join(f"SELECT DISTINCT customer_id FROM {log}_events" for log in logs)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE customer_numbers AS SELECT customer_id, "
-        f"row_number() OVER (ORDER BY customer_id) - 1 AS customer FROM ({everyone})"
-    )
-    ids = con.sql("SELECT customer_id FROM customer_numbers ORDER BY customer").to_arrow_table()
-    return ids.column(0).to_numpy().astype(object)
-
-
-def _load(con: duckdb.DuckDBPyConnection, log: str) -> Events:
-    types = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_events)").fetchall()
-    measures = [n for (n,) in types if n not in {"customer_id", "ts"}]
-    words = {m: _vocabulary(con, log, m) for m in measures if m in _VOCABULARIES}
-    numbers = ", ".join(_as_number(m, words.get(m)) for m in measures)
-    table = con.sql(
-        f"SELECT customer, ts, {numbers} "
-        f"FROM {log}_events JOIN customer_numbers USING (customer_id) "
-        f"ORDER BY customer, ts, {', '.join(measures)}"
-    ).to_arrow_table()
-    arrays = {name: table.column(name).to_numpy().astype(np.int64) for name in table.column_names}
-    return Events(arrays.pop("customer"), arrays.pop("ts"), arrays, words)
-
-
-def _vocabulary(con: duckdb.DuckDBPyConnection, log: str, measure: str) -> tuple[str, ...]:
-    rows = con.sql(f"SELECT DISTINCT {measure} AS word FROM {log}_events ORDER BY word").fetchall()
-    return tuple(word for (word,) in rows)
-
-
-def _as_number(measure: str, words: tuple[str, ...] | None) -> str:
-    if words is None:
-        return f"COALESCE({measure}, 0) AS {measure}"
-    listed = ", ".join(map(literal, words))
-    return f"list_position([{listed}], {measure}) - 1 AS {measure}"
-
-
-def _yearly_value(con: duckdb.DuckDBPyConnection, customers: int) -> np.ndarray | None:
-    if "value" not in columns_of(con, "customers"):
-        return None
-    table = con.sql(
-        "SELECT customer, value FROM customers_judged JOIN customer_numbers USING (customer_id) "
-        "WHERE reason IS NULL AND value IS NOT NULL"
-    ).to_arrow_table()
-    value = np.full(customers, np.nan)
-    value[table.column("customer").to_numpy()] = table.column("value").to_numpy() / MONEY_UNITS
-    return value
-
-
-def _stacked(tables: list[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.concat_tables(tables)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from churnkit.errors import DataError
-from churnkit.logs import Contract, Logs, collect
+from churnkit.logs import Contract, Logs, Rows, collect
+from churnkit.logs.sql import literal
 from churnkit.sources.files import FileSource, reading_error
 from churnkit.sources.frames import FrameSource
 
@@ -23,8 +27,8 @@ class Source(Protocol):
     def name(self) -> str:
         """How messages call the source."""
 
-    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> str:
-        """Make the rows readable and return the SQL expression that names them."""
+    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
+        """Make the rows readable as a table of the connection, to be scanned repeatedly."""
 
 
 def read_logs(
@@ -78,9 +82,7 @@ def read_logs(
 
     with connect() as con:
         try:
-            tables = {
-                log: (source.attach(con, log), source.name) for log, source in sources.items()
-            }
+            tables = {log: source.attach(con, log) for log, source in sources.items()}
             return collect(con, tables, contract or Contract())
         except duckdb.Error as error:
             raise reading_error(" or ".join(s.name for s in sources.values()), error) from error
@@ -93,10 +95,18 @@ def source_of(rows: Any, log: str) -> Source:
     return FrameSource(rows, f"the {log} frame")
 
 
-def connect() -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection in memory whose session zone is UTC, whatever the machine's is."""
+@contextmanager
+def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection in memory whose session zone is UTC, whatever the machine's is.
+
+    What does not fit into memory goes into a private folder that is removed at the end; nothing
+    is fetched from a network.
+    """
     import duckdb
 
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    return con
+    with TemporaryDirectory(prefix="churnkit-") as spill, duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(f"SET temp_directory = {literal(spill)}")
+        con.execute("SET autoinstall_known_extensions = false")
+        con.execute("SET autoload_known_extensions = false")
+        yield con

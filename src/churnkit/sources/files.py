@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
-from churnkit.logs.check import literal
+from churnkit.logs import Rows
+from churnkit.logs.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,7 +35,7 @@ class FileSource:
         """The path, for messages."""
         return str(self.path)
 
-    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> str:
+    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
         """Make the file readable as a table of the connection and return its SQL expression."""
         self._must_exist()
         sql = self._scan()
@@ -45,7 +46,7 @@ class FileSource:
             con.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT * FROM {sql}")
         except (duckdb.Error, UnicodeError) as error:
             raise _unreadable(self.name, error) from error
-        return view
+        return Rows(view, self.name)
 
     def _must_exist(self) -> None:
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from churnkit.errors import DataError
+from churnkit.logs import Rows
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,16 +16,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """A frame in memory; object columns of mixed types are read as text."""
+    """A frame in memory; object columns of mixed types are read as text.
+
+    A stream of Arrow batches, which can be read only once, is taken into the connection.
+    """
 
     frame: Any
     name: str
 
-    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> str:
-        """Make the frame readable as a table of the connection and return its SQL expression."""
-        view = f"{log}_source"
-        con.register(view, _arrow(self.frame, self.name))
-        return view
+    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
+        """Make the frame readable as a table of the connection."""
+        import pyarrow as pa
+
+        if isinstance(self.frame, pa.RecordBatchReader):
+            return streamed(con, log, self.frame, self.name)
+        con.register(f"{log}_source", _arrow(self.frame, self.name))
+        return Rows(f"{log}_source", self.name)
+
+
+def streamed(
+    con: duckdb.DuckDBPyConnection, log: str, batches: pa.RecordBatchReader, name: str
+) -> Rows:
+    """Read a stream of Arrow batches into a temporary table of the connection, batch by batch."""
+    con.register(f"{log}_stream", batches)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_source AS SELECT * FROM {log}_stream")
+    con.unregister(f"{log}_stream")
+    return Rows(f"{log}_source", name, row="rowid + 1")
 
 
 def _arrow(frame: Any, name: str) -> pa.Table:

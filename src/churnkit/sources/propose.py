@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import DataError
 from churnkit.logs import DEFAULT_INSTRUMENTS, EVENT_KINDS, SCHEMAS, Instrument
-from churnkit.logs.check import literal, quoted
+from churnkit.logs.sql import literal, quoted
 from churnkit.sources.files import FileSource, reading_error
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def propose(con: duckdb.DuckDBPyConnection, log: str, source: FileSource) -> Pro
     import duckdb
 
     try:
-        return _read_off(con, log, source, source.attach(con, log))
+        return _read_off(con, log, source, source.attach(con, log).table)
     except duckdb.Error as error:
         raise reading_error(source.name, error) from error
 
@@ -152,7 +152,7 @@ def _recognised(log: str, source: FileSource, types: Mapping[str, str]) -> dict[
     found: dict[str, str] = {}
     for column in SCHEMAS[log].columns:
         free = {_plain(name): name for name in types if name not in found.values()}
-        match = next((free[_plain(n)] for n in _NAMES[column.name] if _plain(n) in free), None)
+        match = next((free[_plain(n)] for n in _NAMES.get(column.name, ()) if _plain(n) in free), None)
         if match is not None:
             found[column.name] = match
         elif column.required:
