@@ -250,8 +250,10 @@ def _reasons(
 ) -> Iterator[Reason]:
     if mapping.exclude:
         yield Reason(EXCLUDED, "", "is_excluded", "Set aside on purpose, by exclude.")
+    if mapping.rates and "currency" in sql_types:  # money of it has no worth to be judged by
+        yield _currency_reason(mapping)
     for name, sql_type in sql_types.items():
-        yield from _column_reasons(schema.column(name), sql_type, mapping)
+        yield from _column_reasons(schema.column(name), sql_type)
     if _is_priced(sql_types):
         large = f"abs({_PRODUCT}) > {AMOUNT_LIMIT}"
         yield Reason("amount_too_large", "unit_price", large, "Check the unit.")
@@ -260,13 +262,11 @@ def _reasons(
         yield from _scale_reasons(instruments)
 
 
-def _column_reasons(column: Column, sql_type: str, mapping: LogMapping) -> Iterator[Reason]:
+def _column_reasons(column: Column, sql_type: str) -> Iterator[Reason]:
     name = column.name
     blank = _blank(column, sql_type)
     if column.required or column.filled:
         yield Reason(f"missing_{name}", name, blank, f"Fill {name}: {column.says}.")
-    if name == "currency" and mapping.rates:
-        yield _currency_reason(mapping)
     if column.kind in _UNITS:
         yield from _number_reasons(name, blank)
     if column.kind == "time":

@@ -6,9 +6,9 @@ Every function returns an SQL expression that is NULL where the cell cannot be r
 from __future__ import annotations
 
 import re
-from functools import cache
 
 from churnkit.errors import DataError
+from churnkit.logs import jalali
 from churnkit.logs.schema import LogMapping
 from churnkit.logs.sql import literal
 
@@ -16,14 +16,12 @@ TEXT_TYPES = {"VARCHAR", '"NULL"'}
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
 _NAIVE = r"^\d+[-/]\d+[-/]\d+([ T][\d:.]+)?$"  # ISO text without an offset or a zone
 _ZONED = re.compile(r"(?<!%)(%%)*%[zZ]")
-_BLANKS = r"[\s\p{Z}]"  # also the no-break spaces of spreadsheets and web pages
+_BLANKS = r"[\p{Cc}\p{Z}]"  # also the no-break spaces of spreadsheets and web pages
 _EDGES = rf"^{_BLANKS}+|{_BLANKS}+$"
 _INVISIBLE = r"[\x{00AD}\x{0640}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 _DIGITS = ("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
 _LETTERS = ("يىكﻙﻚةۀأإٱ", "ییکککههااا")
 _SIGNS = ("٫−", ".-")  # the Arabic decimal separator; the minus sign of typesetters
-_JALALI = r"^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$"
-_JALALI_YEARS = range(1250, 1601)
 
 
 def text(raw: str, sql_type: str) -> str:
@@ -85,7 +83,7 @@ def number(raw: str, sql_type: str, decimal: str | None) -> str:
         return f"TRY_CAST({raw} AS DOUBLE)"
     plain = f"translate(replace({_ascii_digits(raw)}, '٬', ''), {_pair(_SIGNS)})"
     if decimal is None:
-        return f"COALESCE(TRY_CAST({raw} AS DOUBLE), TRY_CAST({plain} AS DOUBLE))"
+        return f"COALESCE(TRY_CAST({raw} AS DOUBLE), TRY_CAST({trimmed(plain)} AS DOUBLE))"
     point, group = (r"\.", ",") if decimal == "." else (",", r"\.")
     gap = rf"(?:{group}|{_BLANKS}|'')"
     shape = rf"^[+-]?(\d{{1,3}}({gap}\d{{3}})+|\d+)({point}\d+)?$"
@@ -110,7 +108,7 @@ def instant(raw: str, sql_type: str, mapping: LogMapping, zone: str) -> str:
     if time_format in EPOCHS:
         return f"TRY_CAST({number(raw, sql_type, None)} * {EPOCHS[time_format]} AS BIGINT)"
     if mapping.calendar == "jalali":
-        return _local(_jalali(trimmed(_ascii_digits(raw))), zone)
+        return _local(jalali.timestamp(trimmed(_ascii_digits(raw))), zone)
     if time_format:
         parsed = f"try_strptime({trimmed(_ascii_digits(raw))}, {literal(time_format)})"
         return _micros(parsed) if _ZONED.search(time_format) else _local(parsed, zone)
@@ -145,37 +143,3 @@ def _local(timestamp: str, zone: str) -> str:
     sane = f"{timestamp} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31'"
     kept = f"CASE WHEN {sane} THEN {timestamp} END"
     return f"epoch_us({kept})" if zone == "UTC" else f"epoch_us(timezone({literal(zone)}, {kept}))"
-
-
-def _jalali(cell: str) -> str:
-    """The TIMESTAMP of Jalali text; NULL for days that do not exist, such as 1402/12/30."""
-    parted = rf"regexp_replace({cell}, '^(\d{{4}})(\d\d)(\d\d)\b', '\1/\2/\3')"
-    part = [f"TRY_CAST(regexp_extract({parted}, '{_JALALI}', {k}) AS BIGINT)" for k in range(1, 7)]
-    year, month, day, *clock = part
-    hour, minute, second = (f"COALESCE({c}, 0)" for c in clock)
-    starts = f"[{', '.join(map(str, _jalali_starts()))}]"
-    at = f"list_extract({starts}, {year} - {_JALALI_YEARS.start - 1})"
-    after = f"list_extract({starts}, {year} - {_JALALI_YEARS.start - 2})"
-    passed = f"({month} - 1) * 30 + least({month} - 1, 6) + {day} - 1"
-    length = (
-        f"CASE WHEN {month} < 7 THEN 31 WHEN {month} < 12 THEN 30 ELSE {after} - {at} - 336 END"
-    )
-    exists = (
-        f"{year} BETWEEN {_JALALI_YEARS.start} AND {_JALALI_YEARS[-2]} "
-        f"AND {month} BETWEEN 1 AND 12 AND {day} BETWEEN 1 AND {length} "
-        f"AND {hour} < 24 AND {minute} < 60 AND {second} < 60"
-    )
-    seconds = f"(({at} + {passed}) * 24 + {hour}) * 3600 + {minute} * 60 + {second}"
-    return f"CASE WHEN {exists} THEN make_timestamp(CAST({seconds} AS BIGINT) * 1000000) END"
-
-
-@cache
-def _jalali_starts() -> tuple[int, ...]:
-    """Days from 1970-01-01 to the first day of each Jalali year."""
-    from datetime import date
-
-    from persiantools.jdatetime import JalaliDate
-
-    epoch = date(1970, 1, 1)
-    first_days = (JalaliDate(y, 1, 1).to_gregorian() for y in _JALALI_YEARS)  # type: ignore[no-untyped-call]
-    return tuple((day - epoch).days for day in first_days)
