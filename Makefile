@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs quality recipes clean
+.PHONY: help demo test lint types docs quality ingest recipes clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -30,6 +30,11 @@ docs: $(VENV)/test.stamp ## Write the generated pages of docs/ anew.
 
 quality: $(VENV)/run.stamp ## Model against plain rules on the real logs in $CHURNKIT_REAL_DATA.
 	$(BIN)/python benchmarks/quality.py
+
+ingest: $(VENV)/run.stamp ## The contract checks against a bare scan of 10M and 100M rows, as ratios.
+	$(BIN)/python benchmarks/ingest.py --rows 10000000
+	$(BIN)/python benchmarks/ingest.py --rows 10000000 --format csv
+	$(BIN)/python benchmarks/ingest.py --rows 100000000 --rounds 1
 
 recipes: $(VENV)/run.stamp ## The recipe of the trees against slower and faster ones, as ratios.
 	$(BIN)/python benchmarks/recipes.py

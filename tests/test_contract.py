@@ -26,9 +26,8 @@ from churnkit.logs import (
     Instrument,
     LogMapping,
     Logs,
-    LogSchema,
 )
-from churnkit.logs.check import Reason, _reasons
+from churnkit.logs.check import all_reasons
 from churnkit.sources import read_logs
 
 LAX = Contract(max_rejected_share=1.0)
@@ -132,13 +131,10 @@ def test_a_faulty_row_is_set_aside_with_its_number_value_and_mend(log):
     assert check_of(logs, log).rejected == Counter(reason for _, _, reason, _ in FAULTS[log])
 
 
-def all_reasons(schema: LogSchema) -> list[Reason]:
-    texts = {column.name: "VARCHAR" for column in schema.columns}
-    return list(_reasons(schema, texts, (), LogMapping()))
-
-
 def test_no_reason_is_left_without_an_example():
-    told = {reason.code for schema in SCHEMAS.values() for reason in all_reasons(schema)}
+    told = {reason.code for log in SCHEMAS for reason in all_reasons(log)}
+    # These need declarations; see test_account.py and test_reading.py.
+    told -= {"excluded", "duplicate", "unknown_currency"}
     assert {reason for faults in FAULTS.values() for *_, reason, _ in faults} == told
 
 

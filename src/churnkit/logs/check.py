@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DUPLICATE, EXCLUDED = "duplicate", "excluded"
 NO_FAULTS = {DUPLICATE, EXCLUDED}
+REPETITION = "Counted once; nothing to mend."
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
 _UNITS = {"money": MONEY_UNITS, "number": QUANTITY_UNITS, "score": SCORE_UNITS}
 _PRODUCT = "(number_unit_price * number_quantity)"
@@ -99,6 +100,17 @@ def columns_of(con: duckdb.DuckDBPyConnection, log: str) -> tuple[str, ...]:
     told = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_judged)").fetchall()
     names = {name for (name,) in told}
     return tuple(c.name for c in SCHEMAS[log].columns if c.name in names)
+
+
+def all_reasons(log: str) -> list[Reason]:
+    """Every reason for which a row of a log can be set aside, repetitions included."""
+    schema = SCHEMAS[log]
+    mapping = LogMapping(exclude={"": ("",)}, rates={"": 1.0} if log == "purchases" else {})
+    cells = {column.name: "VARCHAR" for column in schema.columns}
+    return [
+        *_reasons(schema, cells, (), mapping),
+        Reason(DUPLICATE, "", "false", REPETITION),
+    ]
 
 
 def _types(con: duckdb.DuckDBPyConnection, rows: Rows) -> dict[str, str]:

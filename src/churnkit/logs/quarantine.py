@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.atomic import whole_file
-from churnkit.logs.check import DUPLICATE
+from churnkit.logs.check import DUPLICATE, REPETITION
 from churnkit.logs.sql import literal
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 SHOWN = 10_000
 """Rows of each reason that are kept in memory; a quarantine on disk holds them all."""
 
-_ONCE = "Counted once; nothing to mend."
 # A spreadsheet runs a cell that begins so as a formula.
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
@@ -76,7 +75,7 @@ def _rejected(logs: Iterable[str]) -> Iterator[str]:
                 SELECT {literal(log)} AS log, file, row, {log}_reasons.reason, found, mend
                 FROM {log}_judged JOIN {log}_reasons USING (code) WHERE code > 0
                 UNION ALL
-                SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL, {literal(_ONCE)}
+                SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL, {literal(REPETITION)}
                 FROM {log}_repeats)"""
 
 
