@@ -2,6 +2,7 @@
 
 from churnkit.logs.account import LogCheck
 from churnkit.logs.collect import collect
+from churnkit.logs.inspection import Inspection, inspect
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
     DEFAULT_INSTRUMENTS,
@@ -26,6 +27,7 @@ __all__ = [
     "SCORE_UNITS",
     "Contract",
     "Events",
+    "Inspection",
     "Instrument",
     "LogCheck",
     "LogMapping",
@@ -33,4 +35,5 @@ __all__ = [
     "Logs",
     "Rows",
     "collect",
+    "inspect",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 
@@ -75,8 +75,8 @@ def _tally(con: duckdb.DuckDBPyConnection, log: str, *, as_read: bool) -> Tally:
         parts.append(part)
     return Tally(
         rows=np.sum([part.rows for part in parts], axis=0),
-        first=min((part.first for part in parts if part.first is not None), default=None),
-        last=max((part.last for part in parts if part.last is not None), default=None),
+        first=min(filter(_is_known, (part.first for part in parts)), default=None),
+        last=max(filter(_is_known, (part.last for part in parts)), default=None),
         customers=sum(part.customers() for part in parts),
         suspects=np.concatenate([part.suspects() for part in parts]),
         same=same,
@@ -103,11 +103,15 @@ def _identity(
 def _batches(
     con: duckdb.DuckDBPyConnection, log: str, who: str, same: tuple[str, ...], only: str
 ) -> Iterator[pa.RecordBatch]:
-    ts = "ts" if "ts" in columns_of(con, log) else "0"
+    ts = "ts" if "ts" in columns_of(con, log) else "NULL::BIGINT"
     yield from con.sql(
         f"SELECT code, {ts} AS ts, hash({who}) AS who, hash({', '.join(same)}) AS h, plain "
         f"FROM {log}_judged {only}"
     ).to_arrow_reader(_BATCH)
+
+
+def _is_known(ts: int | None) -> TypeGuard[int]:
+    return ts is not None
 
 
 class _Pass:
@@ -135,13 +139,9 @@ class _Pass:
         self._who[span] = good.column("who").to_numpy()
         self._hashes[span] = good.column("h").to_numpy()
         self._filled = span.stop
-        self._widen(good.column("ts").to_numpy())
-
-    def _widen(self, ts: np.ndarray) -> None:
-        if len(ts):
-            first, last = int(ts.min()), int(ts.max())
-            self.first = first if self.first is None else min(self.first, first)
-            self.last = last if self.last is None else max(self.last, last)
+        span_of = pc.min_max(good.column("ts")).as_py()  # of nothing, or of NULLs, it is None
+        self.first = min(filter(_is_known, (self.first, span_of["min"])), default=None)
+        self.last = max(filter(_is_known, (self.last, span_of["max"])), default=None)
 
     def customers(self) -> int:
         """Distinct customers of the rows that keep the contract."""

@@ -49,10 +49,10 @@ class Scale:
 
 def bar(share: float | None) -> Markup:
     """One horizontal bar, ``share`` in [0, 1] of the width of its cell."""
-    width = _pct(min(max(share, 0.0), 1.0)) if known(share) else "0%"
-    return _row(
-        _tag("rect", class_="track", width="100%", height="8", rx="4"),
-        _tag("rect", class_="bar", width=width, height="8", rx="4"),
+    width = pct(min(max(share, 0.0), 1.0)) if known(share) else "0%"
+    return row(
+        tag("rect", class_="track", width="100%", height="8", rx="4"),
+        tag("rect", class_="bar", width=width, height="8", rx="4"),
         height=8,
     )
 
@@ -63,17 +63,17 @@ def lights_bar(lights: Sequence[Mapping[str, Any]]) -> Markup:
     starts = [sum(light["share"] for light in shown[:i]) for i in range(len(shown))]
     says = ", ".join(f"{light['light']} {percent(light['share'])}" for light in shown)
     parts = [_light(light, start) for light, start in zip(shown, starts, strict=True)]
-    return _row(*parts, height=34, label=f"Customers by light: {says}") if parts else _markup("")
+    return row(*parts, height=34, label=f"Customers by light: {says}") if parts else markup("")
 
 
 def _light(light: Mapping[str, Any], start: float) -> Markup:
     name, share = light["light"], light["share"]
     # A narrow piece has no room for words on a phone; its card below has them.
     words = f"{SHAPES[name]} {name}" if share >= 0.22 else SHAPES[name] if share >= 0.06 else ""
-    return _markup(
-        _tag("rect", _tag("title", f"{name}: {percent(share)}"), class_=f"fill-{name}",
-             x=_pct(start), width=_pct(share), height="34"),
-        _tag("text", words, class_=f"on-{name}", x=_pct(start + share / 2), y="22",
+    return markup(
+        tag("rect", tag("title", f"{name}: {percent(share)}"), class_=f"fill-{name}",
+             x=pct(start), width=pct(share), height="34"),
+        tag("text", words, class_=f"on-{name}", x=pct(start + share / 2), y="22",
              text_anchor="middle"),
     )  # fmt: skip
 
@@ -105,15 +105,15 @@ def interval_rows(models: Sequence[Mapping[str, Any]], metric: str) -> list[Mark
     lines = [_upright(scale.at(tick), "grid") for tick in scale.ticks()]
     lines += [_upright(scale.at(value), "guide") for value in beat]
     rows = [[*lines, *_whisker(e, scale, model["used"])] for e, model in pairs]
-    return [*(_row(*row, height=_ROW) for row in rows), _axis(scale)]
+    return [*(row(*parts, height=_ROW) for parts in rows), _axis(scale)]
 
 
 def _axis(scale: Scale) -> Markup:
     words = [
-        _tag("text", score(tick), x=_pct(scale.at(tick)), y="14", text_anchor="middle")
+        tag("text", score(tick), x=pct(scale.at(tick)), y="14", text_anchor="middle")
         for tick in scale.ticks()
     ]
-    return _row(*words, height=18)
+    return row(*words, height=18)
 
 
 def _finite(estimates: Iterable[Estimate]) -> list[float]:
@@ -127,16 +127,16 @@ def _whisker(estimate: Estimate, scale: Scale, used: bool) -> list[Markup]:
     value, low, high = (estimate.get(key) for key in ("value", "low", "high"))
     parts = []
     if known(low) and known(high):
-        ends = {"x1": _pct(scale.at(low)), "x2": _pct(scale.at(high))}
-        parts.append(_tag("line", class_=f"span {kind}", y1=_ROW / 2, y2=_ROW / 2, **ends))
+        ends = {"x1": pct(scale.at(low)), "x2": pct(scale.at(high))}
+        parts.append(tag("line", class_=f"span {kind}", y1=_ROW / 2, y2=_ROW / 2, **ends))
     if known(value):
-        x = _pct(scale.at(value))
-        parts.append(_tag("circle", class_=f"dot {kind}", cx=x, cy=_ROW / 2, r="5"))
+        x = pct(scale.at(value))
+        parts.append(tag("circle", class_=f"dot {kind}", cx=x, cy=_ROW / 2, r="5"))
     return parts
 
 
 def _upright(place: float, kind: str) -> Markup:
-    return _tag("line", class_=kind, x1=_pct(place), x2=_pct(place), y1="0", y2=_ROW)
+    return tag("line", class_=kind, x1=pct(place), x2=pct(place), y1="0", y2=_ROW)
 
 
 def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
@@ -150,11 +150,11 @@ def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
     """
     shown = [b for b in bins if known(b["predicted"]) and known((b["observed"] or {}).get("value"))]
     if not shown:
-        return _markup("")
+        return markup("")
     ends = [*_finite(b["observed"] for b in shown), *(b["predicted"] for b in shown)]
     scale = Scale(0.0, min(1.0, max(0.02, *ends) * 1.05))
-    diagonal = _tag("line", class_="guide", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1))
-    return _tag(
+    diagonal = tag("line", class_="guide", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1))
+    return tag(
         "svg", *_frame(scale), diagonal, *(_bin(b, scale) for b in shown),
         class_="plot", viewBox=f"0 0 {_LEFT + _SIDE + 18} {_TOP + _SIDE + 46}", role="img",
         aria_label="Predicted against realised churn",
@@ -167,17 +167,17 @@ def _frame(scale: Scale) -> list[Markup]:
     for tick in scale.ticks():
         x, y, words = _x(scale.at(tick)), _y(scale.at(tick)), percent(tick)
         parts += [
-            _tag("line", class_="grid", x1=_x(0), x2=_x(1), y1=y, y2=y),
-            _tag("line", class_="grid", x1=x, x2=x, y1=_y(0), y2=_y(1)),
-            _tag("text", words, x=_LEFT - 7, y=y + 4, text_anchor="end"),
-            _tag("text", words, x=x, y=_y(0) + 18, text_anchor="middle"),
+            tag("line", class_="grid", x1=_x(0), x2=_x(1), y1=y, y2=y),
+            tag("line", class_="grid", x1=x, x2=x, y1=_y(0), y2=_y(1)),
+            tag("text", words, x=_LEFT - 7, y=y + 4, text_anchor="end"),
+            tag("text", words, x=x, y=_y(0) + 18, text_anchor="middle"),
         ]
     middle = _y(0.5)
     turned = f"rotate(-90 12 {middle})"
     return [
         *parts,
-        _tag("text", "predicted", x=_x(0.5), y=_y(0) + 38, text_anchor="middle"),
-        _tag("text", "realised", x=12, y=middle, text_anchor="middle", transform=turned),
+        tag("text", "predicted", x=_x(0.5), y=_y(0) + 38, text_anchor="middle"),
+        tag("text", "realised", x=12, y=middle, text_anchor="middle", transform=turned),
     ]
 
 
@@ -185,11 +185,11 @@ def _bin(group: Mapping[str, Any], scale: Scale) -> Markup:
     observed = group["observed"]
     x, y = _x(scale.at(group["predicted"])), _y(scale.at(observed["value"]))
     says = f"predicted {percent(group['predicted'])}, realised {percent(observed['value'])}"
-    parts = [_tag("circle", _tag("title", says), class_="dot used", cx=x, cy=y, r="5")]
+    parts = [tag("circle", tag("title", says), class_="dot used", cx=x, cy=y, r="5")]
     if known(observed["low"]) and known(observed["high"]):
         ends = {"y1": _y(scale.at(observed["low"])), "y2": _y(scale.at(observed["high"]))}
-        parts.insert(0, _tag("line", class_="span used", x1=x, x2=x, **ends))
-    return _markup(*parts)
+        parts.insert(0, tag("line", class_="span used", x1=x, x2=x, **ends))
+    return markup(*parts)
 
 
 def _x(place: float) -> float:
@@ -200,17 +200,18 @@ def _y(place: float) -> float:
     return round(_TOP + _SIDE * (1 - place), 1)
 
 
-def _pct(place: float) -> str:
+def pct(place: float) -> str:
+    """A place from 0 to 1 as SVG writes it, such as ``12.50%``."""
     return f"{100 * place:.2f}%"
 
 
-def _row(*inside: Markup, height: int, label: str = "") -> Markup:
+def row(*inside: Markup, height: int, label: str = "") -> Markup:
     """A drawing as wide as its cell; without a label it only repeats the number beside it."""
     told = {"role": "img", "aria_label": label} if label else {"aria_hidden": "true"}
-    return _tag("svg", *inside, class_="row", width="100%", height=height, **told)
+    return tag("svg", *inside, class_="row", width="100%", height=height, **told)
 
 
-def _tag(name: str, *inside: str, **attributes: object) -> Markup:
+def tag(name: str, *inside: str, **attributes: object) -> Markup:
     """One element; texts and attribute values are escaped."""
     from markupsafe import Markup
 
@@ -218,10 +219,10 @@ def _tag(name: str, *inside: str, **attributes: object) -> Markup:
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value)
         for key, value in attributes.items()
     )
-    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(pairs), _markup(*inside))
+    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(pairs), markup(*inside))
 
 
-def _markup(*parts: str) -> Markup:
+def markup(*parts: str) -> Markup:
     """Parts in a row; plain text among them is escaped."""
     from markupsafe import Markup
 

@@ -36,14 +36,15 @@ def render(summary: Mapping[str, Any]) -> str:
     jinja2.UndefinedError
         If a key is missing.
     """
-    return _environment().get_template("page.html.j2").render(summary)
+    return environment().get_template("page.html.j2").render(summary)
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Where the pages are made: texts are escaped, and a missing key is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("churnkit.report", package_path=""),
         autoescape=True,
         undefined=StrictUndefined,
@@ -52,11 +53,11 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     words = (wording.number, wording.percent, wording.score, wording.interval, wording.code)
-    environment.filters.update({word.__name__: word for word in words})
+    made.filters.update({word.__name__: word for word in words})
     drawings = (charts.bar, charts.lights_bar, charts.interval_rows, charts.calibration_plot)
-    environment.globals.update({drawing.__name__: drawing for drawing in drawings})
-    environment.globals["shapes"] = charts.SHAPES
-    return environment
+    made.globals.update({drawing.__name__: drawing for drawing in drawings})
+    made.globals["shapes"] = charts.SHAPES
+    return made
 
 
 def write_report(summary: Mapping[str, Any], path: Path) -> None:
