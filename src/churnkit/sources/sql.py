@@ -1,0 +1,129 @@
+"""Tables and queries of SQL stores: read once, in batches, with a watch over silent servers."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from churnkit.errors import ConfigError, DataError
+from churnkit.logs.rows import Rows
+from churnkit.sources.address import Address
+from churnkit.sources.postgres import PostgresRows, table_sql
+from churnkit.sources.staging import Staging
+from churnkit.sources.statement import bare_query, table_parts
+from churnkit.sources.stores import StoreRows
+from churnkit.sources.watch import Silence, Stream, watched
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """A table or a query of PostgreSQL or of any store that SQLAlchemy has a dialect for.
+
+    Parameters
+    ----------
+    url
+        ``postgresql://reader:${DB_PASSWORD}@host:5432/shop?sslmode=require``. A ``${NAME}`` is
+        the environment variable NAME, or the content of the file that NAME_FILE names, and is
+        looked up when rows are read; the url may be one ``${NAME}`` as a whole.
+    table
+        ``orders`` or ``public.orders``; parts in double quotes may hold dots.
+    query
+        One statement that reads, instead of a table.
+    timeout_seconds
+        The longest time without a row before reading is given up.
+
+    Raises
+    ------
+    ConfigError
+        If the url is none, or not exactly one of table and query is given.
+
+    Examples
+    --------
+    >>> SqlSource("postgresql://reader:secret@db/shop", table="public.orders")
+    SqlSource('postgresql://reader@db/shop, table public.orders')
+    """
+
+    url: str = field(repr=False)
+    table: str | None = None
+    query: str | None = None
+    timeout_seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        Address.parse(self.url)
+        if (self.table is None) == (self.query is None):
+            raise ConfigError(
+                f"{Address.parse(self.url)}: name a table or a query, and not both",
+                "On the command line a table stands behind #: postgresql://host/shop#orders.",
+            )
+        if self.table is not None:
+            table_parts(self.table)
+
+    def __repr__(self) -> str:
+        return f"SqlSource({self.name!r})"
+
+    @classmethod
+    def parse(cls, text: str) -> SqlSource:
+        """The source that ``postgresql://reader@host/shop#public.orders`` names.
+
+        Raises
+        ------
+        ConfigError
+            If it is no URL, or names no table.
+        """
+        url, _, table = text.partition("#")
+        if "@" in table and "@" not in url:  # the # belongs to an unescaped password
+            url = text
+        return cls(url, table=table or None)
+
+    @property
+    def name(self) -> str:
+        """Store and table, for messages; never a password."""
+        what = "query" if self.table is None else f"table {self.table}"
+        return f"{Address.parse(self.url)}, {what}"
+
+    def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
+        """Read all rows, once and in batches, into a temporary table of the connection.
+
+        Raises
+        ------
+        ConfigError
+            If a ``${NAME}`` is not set, a driver is not installed, or the query does not read.
+        DataError
+            If the store is down, silent, refuses, or breaks off half-way.
+        """
+        staged = Staging(con, f"{log}_source")
+        stream = self._stream(Address.parse(self.url).filled())
+        try:
+            with closing(watched(stream, self.timeout_seconds)) as batches:
+                for batch in batches:
+                    staged.add(batch)
+            staged.flush()
+        except Silence:
+            raise self._silent(staged.rows) from None
+        except DataError as error:
+            raise DataError(f"{error.found}{_so_far(staged.rows)}", error.mend) from None
+        return Rows(f"{log}_source", self.name, row=staged.row)
+
+    def _stream(self, address: Address) -> Stream[pa.RecordBatch]:
+        query = None if self.query is None else bare_query(self.query, address.dialect)
+        if address.dialect != "postgresql":
+            return StoreRows(self.name, address, self.table, query, self.timeout_seconds)
+        asked = query or f"SELECT * FROM {table_sql(self.table or '')}"
+        return PostgresRows(self.name, address, asked, self.timeout_seconds)
+
+    def _silent(self, rows: int) -> DataError:
+        return DataError(
+            f"{self.name}: the store has sent nothing for {self.timeout_seconds:g} seconds"
+            f"{_so_far(rows)}",
+            "Look whether it is busy or the network is cut; a query that needs longer before its "
+            "first row needs a longer timeout_seconds.",
+        )
+
+
+def _so_far(rows: int) -> str:
+    return f"; {rows:,} rows had been read" if rows else ""
