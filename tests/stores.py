@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import pytest
 
-from churnkit.sources.address import Address
+from churnkit.sources.stores.address import Address
 
 POSTGRES = os.environ.get("CHURNKIT_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 MYSQL = os.environ.get("CHURNKIT_TEST_MYSQL", "mysql+pymysql://root@127.0.0.1:3306/test")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churnkit.errors import ConfigError
+from churnkit.logs.rows import distinct_names
 from churnkit.sources import SqlSource
-from churnkit.sources.address import Address, require_no_password, rooted
-from churnkit.sources.staging import distinct_names
-from churnkit.sources.statement import bare_query, table_parts
+from churnkit.sources.stores.address import Address, require_no_password, rooted
+from churnkit.sources.stores.statement import bare_query, table_parts
 
 ODD = 'x"; DROP TABLE t; --'
 
@@ -76,7 +76,7 @@ def test_only_one_query_that_reads_is_taken(query: str, reason: str) -> None:
 
 
 def test_names_are_told_apart_whatever_their_case() -> None:
-    assert distinct_names(["a", "A", "", "a_2", "a"]) == ["a", "A_2", "column3", "a_2_4", "a_5"]
+    assert distinct_names(["a", "A", "", "a_2", "a"]) == ("a", "A_2", "column3", "a_2_4", "a_5")
 
 
 def test_the_command_line_names_store_and_table_in_one_word() -> None:

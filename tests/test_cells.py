@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from churnkit.sources.cells import batch_of
+from churnkit.sources.stores.cells import batch_of
 
 NOON = datetime(2024, 5, 15, 12, 0, 0, 5)  # noqa: DTZ001 - a clock on a wall has no zone
 TEHRAN = timezone(timedelta(hours=3, minutes=30))

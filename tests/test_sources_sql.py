@@ -18,8 +18,8 @@ from stores import Postgres, Sqlite, Store
 
 from churnkit.errors import ChurnkitError, ConfigError, DataError
 from churnkit.sources import connect
-from churnkit.sources.address import Address
-from churnkit.sources.sql import SqlSource
+from churnkit.sources.stores import SqlSource
+from churnkit.sources.stores.address import Address
 
 ODD = 'x"; DROP TABLE t; --'
 
@@ -106,7 +106,7 @@ def test_columns_and_tables_may_have_any_name(store: Store) -> None:
     assert list(types(source)) == [ODD, "rowid"]
 
 
-def test_columns_of_one_name_are_told_apart(store: Store) -> None:
+def test_columns_of_one_name_are_distinct_names(store: Store) -> None:
     assert list(types(SqlSource(store.url, query='SELECT 1 AS id, 2 AS id, 3 AS "ID"'))) == [
         "id", "id_2", "ID_3",
     ]  # fmt: skip

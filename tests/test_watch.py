@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnkit.sources import connect
-from churnkit.sources.staging import Staging
-from churnkit.sources.watch import Silence, watched
+from churnkit.sources.stores.staging import Staging
+from churnkit.sources.stores.watch import Silence, watched
 
 # ── The watch ───────────────────────────────────────────────────────────────────────────────
 

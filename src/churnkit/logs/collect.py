@@ -35,7 +35,10 @@ def collect(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], contract
     ConfigError
         If the time zone is unknown or a time format is no pattern.
     """
-    return load(con, judge_all(con, tables, contract), contract)
+    checks = judge_all(con, tables, contract)
+    for check in checks:
+        stop_if_too_many(check, contract.max_rejected_share)
+    return load(con, checks, contract)
 
 
 def judge_all(
@@ -55,7 +58,7 @@ def judge_all(
     Raises
     ------
     DataError
-        If a column is missing, a log is empty, or too many rows are set aside.
+        If a column is missing.
     ConfigError
         If the time zone is unknown or a time format is no pattern.
     """
@@ -64,7 +67,6 @@ def judge_all(
     for log, rows in tables.items():
         _judge(con, log, rows, contract)
         checks.append(account(con, log, rows.source))
-        stop_if_too_many(checks[-1], contract.max_rejected_share)
     return checks
 
 

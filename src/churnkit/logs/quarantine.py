@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SHOWN = 10_000
 """Rows of each reason that are kept in memory; a quarantine on disk holds them all."""
 
+_ENDINGS = (".parquet", ".csv")
 # A spreadsheet runs a cell that begins so as a formula.
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
@@ -32,9 +33,10 @@ def rejected_rows(con: duckdb.DuckDBPyConnection, logs: Iterable[str]) -> pa.Tab
 
 
 def write_quarantine(con: duckdb.DuckDBPyConnection, logs: Iterable[str], path: Path) -> list[Path]:
-    """Write all rows set aside as Parquet and CSV, beside each other.
+    """Write all rows set aside as Parquet and CSV, beside each other, in the place of older ones.
 
-    In CSV, texts that a spreadsheet would run as a formula are preceded by an apostrophe.
+    If there are none, older files are removed and none is written. In CSV, texts that a
+    spreadsheet would run as a formula are preceded by an apostrophe.
 
     Parameters
     ----------
@@ -51,6 +53,11 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, logs: Iterable[str], path: 
         If the folder cannot be written to.
     """
     rows = _all_of(_rejected(logs))
+    (count,) = con.sql(f"SELECT count(*) FROM ({rows})").fetchall()[0]
+    if not count:
+        for ending in _ENDINGS:
+            path.with_suffix(ending).unlink(missing_ok=True)
+        return []
     safe = ", ".join(
         f"CASE WHEN regexp_matches({c}, '{_FORMULA}') THEN '''' || {c} ELSE {c} END AS {c}"
         for c in ("file", "found")

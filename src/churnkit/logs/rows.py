@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from churnkit.logs.sql import literal
@@ -24,6 +25,8 @@ class Rows:
         SQL expression of the number of a row in its file; 1 is the first row of data.
     hidden
         Columns of the table that the source itself does not have, such as ``filename``.
+    notes
+        Sentences about what was left out or made equal, such as sheets of another shape.
     """
 
     table: str
@@ -31,8 +34,26 @@ class Rows:
     file: str = ""
     row: str = "row_number() OVER ()"
     hidden: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def file_sql(self) -> str:
         """SQL expression of the file of a row."""
         return self.file or literal(self.source)
+
+
+def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The column names, each once whatever its case.
+
+    Examples
+    --------
+    >>> distinct_names(["id", "", "ID"])
+    ('id', 'column2', 'ID_3')
+    """
+    kept: dict[str, str] = {}
+    for position, told in enumerate(names, start=1):
+        name = told or f"column{position}"
+        while name.lower() in kept:
+            name = f"{name}_{position}"
+        kept[name.lower()] = name
+    return tuple(kept.values())

@@ -9,8 +9,8 @@ from churnkit.errors import ConfigError, DataError
 from churnkit.sinks.postgres import PostgresPublication
 from churnkit.sinks.publication import Publication
 from churnkit.sinks.stores import DIALECTS, StorePublication
-from churnkit.sources.address import Address
-from churnkit.sources.watch import Silence, watched
+from churnkit.sources.stores.address import Address
+from churnkit.sources.stores.watch import Silence, watched
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def write_table(
     frame
         One row per key; every other column may hold missing values.
     url
-        The store, as for `churnkit.sources.sql.SqlSource`.
+        The store, as for `churnkit.sources.stores.SqlSource`.
     table
         ``churn_scores`` or ``schema.churn_scores``.
     key

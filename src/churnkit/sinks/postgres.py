@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from churnkit.errors import DataError
 from churnkit.logs.sql import literal, quoted
 from churnkit.sinks.publication import Publication
-from churnkit.sources.address import Address
-from churnkit.sources.postgres import table_sql, transaction
+from churnkit.sources.stores.address import Address
+from churnkit.sources.stores.postgres import table_sql, transaction
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import DataError
 from churnkit.sinks.publication import Publication
-from churnkit.sources.address import Address
-from churnkit.sources.statement import table_parts
-from churnkit.sources.stores import connection
+from churnkit.sources.stores.address import Address
+from churnkit.sources.stores.alchemy import connection
+from churnkit.sources.stores.statement import table_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,23 +1,33 @@
-"""Where rows come from: files and frames today; every source feeds the same contract."""
+"""Where rows come from: files, stores and frames, which all feed the same contract."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Protocol
 
 from churnkit.errors import DataError
-from churnkit.logs import Contract, Logs, Rows, collect
+from churnkit.logs import Contract, Inspection, Logs, Rows, collect, inspect
 from churnkit.logs.sql import literal
 from churnkit.sources.files import FileSource, reading_error
 from churnkit.sources.frames import FrameSource
+from churnkit.sources.stores import SqlSource
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["FileSource", "FrameSource", "Source", "connect", "read_logs", "source_of"]
+__all__ = [
+    "FileSource",
+    "FrameSource",
+    "Source",
+    "SqlSource",
+    "connect",
+    "inspect_logs",
+    "read_logs",
+    "source_of",
+]
 
 
 class Source(Protocol):
@@ -38,17 +48,20 @@ def read_logs(
     customers: Any = None,
     *,
     contract: Contract | None = None,
+    memory_limit: str | None = None,
 ) -> Logs:
     """Read, check and sort the logs.
 
     Parameters
     ----------
     purchases, activity, surveys, customers
-        Frames (pandas, polars, Arrow) or paths of CSV or Parquet files. Purchases or activity
-        must be there; the others add to them.
+        Frames (pandas, polars, Arrow), paths of files, ``url#table`` of stores, or sources.
+        Purchases or activity must be there; the others add to them.
     contract
         Column mappings, scales, time zone and limits; by default the columns carry the names
         of the contract.
+    memory_limit
+        Memory of the engine, such as ``"4GB"``; what does not fit goes to a temporary folder.
 
     Returns
     -------
@@ -74,29 +87,75 @@ def read_logs(
         "purchases": purchases, "activity": activity, "surveys": surveys, "customers": customers
     }  # fmt: skip
     sources = {log: source_of(rows, log) for log, rows in given.items() if rows is not None}
+    with _attached(sources, memory_limit) as (con, tables):
+        return collect(con, tables, contract or Contract())
+
+
+def inspect_logs(
+    sources: Mapping[str, Source],
+    contract: Contract,
+    *,
+    quarantine: Path | None = None,
+    memory_limit: str | None = None,
+) -> Inspection:
+    """Look at every row of the logs: what becomes of it, and what is odd about the whole.
+
+    Parameters
+    ----------
+    sources
+        Log name → where its rows come from.
+    contract
+        Column mappings, scales, time zone and limits.
+    quarantine
+        Where the rows set aside are written, without an ending; by default nowhere.
+    memory_limit
+        Memory of the engine.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `read_logs`.
+    """
+    with _attached(sources, memory_limit) as (con, tables):
+        return inspect(con, tables, contract, quarantine)
+
+
+@contextmanager
+def _attached(
+    sources: Mapping[str, Source], memory_limit: str | None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Rows]]]:
+    """A connection with the rows of every source; errors of the engine name the source."""
+    import duckdb
+
     if not {"purchases", "activity"} & sources.keys():
         raise DataError(
             "there is neither a purchases nor an activity log", "Give at least one of the two."
         )
-    import duckdb
-
-    with connect() as con:
+    with connect(memory_limit) as con:
         try:
-            tables = {log: source.attach(con, log) for log, source in sources.items()}
-            return collect(con, tables, contract or Contract())
+            yield con, {log: source.attach(con, log) for log, source in sources.items()}
         except duckdb.Error as error:
-            raise reading_error(" or ".join(s.name for s in sources.values()), error) from error
+            raise reading_error(sources.values(), error) from error
 
 
 def source_of(rows: Any, log: str) -> Source:
-    """The source that reads these rows: a path becomes a file, anything else a frame."""
-    if isinstance(rows, str | Path):
-        return FileSource(Path(rows))
+    """The source that reads these rows: a file, a table of a store (``url#table``) or a frame."""
+    if hasattr(rows, "attach"):
+        return rows
+    if isinstance(rows, str) and "://" in rows:
+        return SqlSource.parse(rows)
+    if isinstance(rows, str | Path) or _are_paths(rows):
+        return FileSource(rows)
     return FrameSource(rows, f"the {log} frame")
 
 
+def _are_paths(rows: Any) -> bool:
+    is_list = isinstance(rows, list | tuple) and bool(rows)
+    return is_list and all(isinstance(path, str | Path) for path in rows)
+
+
 @contextmanager
-def connect() -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection in memory whose session zone is UTC, whatever the machine's is.
 
     What does not fit into memory goes into a private folder that is removed at the end; nothing
@@ -107,6 +166,8 @@ def connect() -> Iterator[duckdb.DuckDBPyConnection]:
     with TemporaryDirectory(prefix="churnkit-") as spill, duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         con.execute(f"SET temp_directory = {literal(spill)}")
+        if memory_limit is not None:
+            con.execute(f"SET memory_limit = {literal(memory_limit)}")
         con.execute("SET autoinstall_known_extensions = false")
         con.execute("SET autoload_known_extensions = false")
         yield con

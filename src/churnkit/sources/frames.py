@@ -41,7 +41,9 @@ def streamed(
     con.register(f"{log}_stream", batches)
     con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_source AS SELECT * FROM {log}_stream")
     con.unregister(f"{log}_stream")
-    return Rows(f"{log}_source", name, row="rowid + 1")
+    # A column of that name hides the engine's own.
+    hidden = "rowid" in map(str.lower, batches.schema.names)
+    return Rows(f"{log}_source", name, row="row_number() OVER ()" if hidden else "rowid + 1")
 
 
 def _arrow(frame: Any, name: str) -> pa.Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from churnkit.logs.sql import quoted
@@ -110,20 +109,3 @@ def _text(column: str, sql_type: str) -> str:
         f"CASE WHEN {cell} = trunc({cell}) AND abs({cell}) <= {_WHOLE} "
         f"THEN CAST(CAST({cell} AS BIGINT) AS VARCHAR) ELSE CAST({cell} AS VARCHAR) END"
     )
-
-
-def distinct_names(names: Sequence[str]) -> list[str]:
-    """The column names, each once whatever its case: the second ``Price`` becomes ``Price_3``.
-
-    Examples
-    --------
-    >>> distinct_names(["id", "", "ID"])
-    ['id', 'column2', 'ID_3']
-    """
-    kept: dict[str, str] = {}
-    for position, told in enumerate(names, start=1):
-        name = told or f"column{position}"
-        while name.lower() in kept:
-            name = f"{name}_{position}"
-        kept[name.lower()] = name
-    return list(kept.values())

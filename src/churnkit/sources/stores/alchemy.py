@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from churnkit.errors import ConfigError, DataError
-from churnkit.sources.address import Address
-from churnkit.sources.cells import batch_of
-from churnkit.sources.staging import distinct_names
-from churnkit.sources.statement import table_parts
+from churnkit.logs.rows import distinct_names
+from churnkit.sources.stores.address import Address
+from churnkit.sources.stores.cells import batch_of
+from churnkit.sources.stores.statement import table_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa

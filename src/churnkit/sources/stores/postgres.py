@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import ConfigError, DataError
+from churnkit.logs.rows import distinct_names
 from churnkit.logs.sql import quoted
-from churnkit.sources.address import Address
-from churnkit.sources.staging import distinct_names
-from churnkit.sources.statement import table_parts
+from churnkit.sources.stores.address import Address
+from churnkit.sources.stores.statement import table_parts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -177,14 +177,14 @@ def _typed(query: str, schema: pa.Schema) -> str:
     return f"SELECT {', '.join(cells)} FROM (\n{query}\n) AS q({names})"
 
 
-def _plain(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+def _plain(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """The batch with the names given and without types that only ADBC knows."""
     import pyarrow as pa
 
     return pa.RecordBatch.from_arrays([_finite(_stored(c)) for c in batch.columns], names)
 
 
-def _nothing_of(schema: pa.Schema, names: list[str]) -> pa.RecordBatch:
+def _nothing_of(schema: pa.Schema, names: Sequence[str]) -> pa.RecordBatch:
     import pyarrow as pa
 
     types = (getattr(field.type, "storage_type", field.type) for field in schema)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import Rows
-from churnkit.sources.address import Address
-from churnkit.sources.postgres import PostgresRows, table_sql
-from churnkit.sources.staging import Staging
-from churnkit.sources.statement import bare_query, table_parts
-from churnkit.sources.stores import StoreRows
-from churnkit.sources.watch import Silence, Stream, watched
+from churnkit.sources.stores.address import Address
+from churnkit.sources.stores.alchemy import StoreRows
+from churnkit.sources.stores.postgres import PostgresRows, table_sql
+from churnkit.sources.stores.staging import Staging
+from churnkit.sources.stores.statement import bare_query, table_parts
+from churnkit.sources.stores.watch import Silence, Stream, watched
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def batch_of(
-    rows: Sequence[Sequence[Any]], names: list[str], instants: Sequence[bool]
+    rows: Sequence[Sequence[Any]], names: Sequence[str], instants: Sequence[bool]
 ) -> pa.RecordBatch:
     """Rows as columns of Arrow, each of the one type its values share, else of text.
 
