@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from churnkit import terminal
-from churnkit.config import QuestionSection, load_settings, write_config
+from churnkit.config import load_settings
 from churnkit.report import model_rows
+from churnkit.scaffold import write_config
+from churnkit.sections import QuestionSection
 from churnkit.training import train
 
 

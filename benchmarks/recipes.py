@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from churnkit import terminal
-from churnkit.config import QuestionSection, load_settings, write_config
+from churnkit.config import load_settings
 from churnkit.dataset import Dataset, Schedule, build_dataset
 from churnkit.estimators import ChurnClassifier
 from churnkit.labels import Question
 from churnkit.logs import Logs
 from churnkit.metrics import auroc, log_loss
+from churnkit.scaffold import write_config
+from churnkit.sections import QuestionSection
 from churnkit.simulate import simulate
 from churnkit.sources import read_logs
 

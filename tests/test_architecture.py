@@ -18,18 +18,22 @@ FLOORS = {
     "logs": 2,
     "sources": 3, "simulate": 3, "index": 3,
     "features": 4, "labels": 4,
-    "dataset": 5, "estimators": 5,
+    "dataset": 5, "estimators": 5, "coverage": 5, "horizon": 5,
     "model": 6, "enough": 6,
     "evaluation": 7, "explain": 7, "bundle": 7,
     "registry": 8, "lights": 8,
-    "scoring": 9, "training": 9,
-    "report": 10, "release": 10, "config": 10,
-    "project": 11, "terminal": 11,
-    "demo": 12,
-    "cli": 13,
-    "__main__": 14,
+    "scoring": 9, "training": 9, "sinks": 9,
+    "report": 10, "release": 10, "sections": 10, "fetch": 10,
+    "config": 11,
+    "project": 12, "terminal": 12, "scaffold": 12,
+    "demo": 13,
+    "cli": 14,
+    "__main__": 15,
 }  # fmt: skip
-HEAVY = ("pandas", "numpy", "sklearn", "lightgbm", "mlflow", "duckdb", "pyarrow", "scipy")
+HEAVY = (
+    "pandas", "numpy", "sklearn", "lightgbm", "mlflow", "duckdb", "pyarrow", "scipy", "sqlalchemy",
+    "adbc_driver_manager", "pymysql", "persiantools", "python_calamine", "fastexcel",
+)  # fmt: skip
 
 
 def modules() -> list[Path]:

@@ -115,6 +115,22 @@ def test_no_spreadsheet_runs_a_value_that_was_set_aside(project):
     assert found == ["'=1+1", "'+1x", "'-1x", "'@SUM(A1)", "'\t=1", "plain"]
 
 
+def test_an_old_list_does_not_outlive_its_rows(project):
+    checked(project)
+    (project / "orders.csv").write_text("customer_id,ts\na,2024-01-01\n", encoding="utf-8")
+    (project / "answers.csv").write_text(ANSWERS.replace("-1", "1"), encoding="utf-8")
+    checked(project)
+    assert list((project / "out").iterdir()) == []
+
+
+def test_the_list_is_written_though_nothing_is_left(project):
+    (project / "answers.csv").write_text(ANSWERS.replace("nps", "mood"), encoding="utf-8")
+    with pytest.raises(DataError, match="none of 2 rows"):
+        checked(project)
+    told = pd.read_parquet(project / "out" / "rejected.parquet")
+    assert (told["reason"] == "unknown_instrument").sum() == 2
+
+
 def test_clean_logs_leave_no_file(project):
     (project / "orders.csv").write_text("customer_id,ts\na,2024-01-01\n", encoding="utf-8")
     (project / "answers.csv").write_text(ANSWERS.replace("-1", "1"), encoding="utf-8")
@@ -130,7 +146,7 @@ def test_clean_logs_leave_no_file(project):
 def test_too_many_rows_set_aside_are_shown_before_they_are_refused(project):
     found = checked(project)
     assert found.summary["logs"][0]["kept"] == 2
-    assert found.logs.rejected.num_rows == 6
+    assert found.inspection.logs.rejected.num_rows == 6
     with pytest.raises(DataError, match=r"orders.csv: 57.1% of 7 rows are set aside") as told:
         found.require_clean()
     assert told.value.exit_code == 3

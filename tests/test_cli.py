@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,43 @@ class TestTheWay:
         assert trained["champion"] is True
         assert (Path(trained["bundle"]) / "manifest.json").exists()
         assert (in_project / "models" / "mlflow.db").exists()
+
+    def test_check_writes_a_page(self, in_project: Path, tmp_path: Path) -> None:
+        page = tmp_path / "check.html"
+        shown = run("check", "--html", str(page))
+        assert "Came back within as long again" in shown.stdout
+        text = page.read_text(encoding="utf-8")
+        assert "purchases" in text
+        assert "<script" not in text
+
+    def test_score_publishes_to_a_store_where_one_is_declared(
+        self, in_project: Path, tmp_path: Path
+    ) -> None:
+        config = in_project / "publishing.toml"
+        url = f"sqlite:///{tmp_path / 'shop.db'}"
+        text = (in_project / "churnkit.toml").read_text()
+        config.write_text(text.replace("[output]", f'[output]\nurl = "{url}"'))
+        for _ in range(2):
+            scored = told("score", "--as-of", "2024-12-01", "--config", str(config))
+        assert scored["paths"]["table"] == f"{url}, table churn_scores"
+        written = pd.read_parquet(scored["paths"]["scores"]).sort_values("customer_id")
+        with closing(sqlite3.connect(tmp_path / "shop.db")) as con:
+            table = pd.read_sql("SELECT * FROM churn_scores ORDER BY customer_id", con)
+        assert table["customer_id"].tolist() == written["customer_id"].tolist()
+        assert (table["churn_probability"].to_numpy() == written["churn_probability"]).all()
+
+    def test_a_store_is_read_like_a_file(self, here: Path) -> None:
+        frame = pd.read_csv("purchases.csv")
+        with closing(sqlite3.connect("shop.db")) as con:
+            frame.to_sql("orders", con, index=False)
+        assert run("init", "--purchases", "sqlite:///shop.db#orders", *QUESTION).exit_code == 0
+        text = (here / "churnkit.toml").read_text()
+        assert 'url = "sqlite:///shop.db"' in text
+        assert 'table = "orders"' in text
+        (stored,) = told("check")["logs"]
+        assert run("init", "--purchases", "purchases.csv", "--force", *QUESTION).exit_code == 0
+        (filed,) = told("check")["logs"]
+        assert stored | {"source": ""} == filed | {"source": ""}
 
     @pytest.mark.parametrize("ending", ["parquet", "csv"])
     def test_score_writes_one_row_per_customer_at_risk(

@@ -5,13 +5,12 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from churnkit.clock import Cutoff
-from churnkit.config import FILE_NAME, QuestionSection, Settings, load_settings, write_config
+from churnkit.config import FILE_NAME, Settings, load_settings
 from churnkit.dataset import Schedule
 from churnkit.errors import ConfigError, DataError
 from churnkit.labels import Question
@@ -128,11 +127,6 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
 def test_surveys_without_declared_scales_have_the_usual_ones(load):
     text = MINIMAL + '[logs.surveys]\npath = "answers.csv"\n'
     assert load(text).contract().instruments == DEFAULT_INSTRUMENTS
-
-
-def test_the_limit_can_be_replaced_to_look_at_a_broken_log(load):
-    assert load(FULL).contract(max_rejected_share=1.0).max_rejected_share == 1.0
-    assert load(FULL).contract(max_rejected_share=0.0).max_rejected_share == 0.0
 
 
 def test_relative_paths_begin_at_the_file_and_not_at_the_working_folder(
@@ -256,14 +250,50 @@ def test_values_that_do_not_fit_together(text, found, load):
     assert told.value.mend
 
 
+SCALE_ONLY = '[logs.surveys]\npath = "s.csv"\ninstruments.nps.low = 1\n'
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("", "'logs' is missing"), ("[logs.purchases]\n", "'path' in [logs.purchases] is missing")],
+    [
+        ("", "'logs' is missing"),
+        (SCALE_ONLY, "'high' in [logs.surveys.instruments.nps] is missing"),
+    ],
 )
 def test_a_missing_key_is_named(text, found, load):
     with pytest.raises(ConfigError, match="churnkit init") as told:
         load(text)
     assert found in told.value.found
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ("", "name either a path or a url"),
+        ('path = "a.csv"\nurl = "sqlite:///a.db"', "name either a path or a url"),
+        ('url = "sqlite:///a.db"', "a url needs either a table or a query"),
+        ('url = "sqlite:///a.db"\ntable = "a"\nquery = "SELECT 1"', "a url needs either a table"),
+        ('url = "sqlite:///a.db"\ntable = "a"\nsheet = "May"', "sheet does not go with a url"),
+        ('path = "a.csv"\ntable = "a"', "table does not go with a path"),
+    ],
+)
+def test_a_log_has_one_source(keys, found, load):
+    with pytest.raises(ConfigError, match=r"\[logs\.purchases\] ") as told:
+        load(f"[logs.purchases]\n{keys}\n")
+    assert found in told.value.found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[logs.purchases]\nurl = "postgresql://reader:hunter2@db/shop"\ntable = "orders"\n',
+        MINIMAL + '[output]\nurl = "mysql+pymysql://writer:hunter2@db/shop"\n',
+    ],
+)
+def test_a_password_in_the_file_is_refused_and_not_repeated(text, load):
+    with pytest.raises(ConfigError, match=r"holds a password\nWrite \$\{NAME\}") as told:
+        load(text)
+    assert "hunter2" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -387,159 +417,3 @@ def test_any_slip_of_the_pen_gives_settings_or_a_fault(line, start, length, inst
     slip = LINES[line][:start] + instead + LINES[line][start + length :]
     text = "\n".join([*LINES[:line], slip, *LINES[line + 1 :]])
     assert_usable(settings_or_fault(tmp_path / "x.toml", text))
-
-
-# ── What init writes ────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture
-def shop(tmp_path) -> dict[str, Path]:
-    """Files of a shop, in a folder below that of the settings."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    written = {
-        "purchases": """\
-Customer ID,InvoiceDate,Price,Quantity,Country
-a,13/01/2024 10:00,5,1,UK
-,13/01/2024 10:00,5,1,UK
-""",
-        "activity": 'user,ts,event\na,2024-01-01,"say ""hi"""\na,2024-01-02,unregister\n',
-        "surveys": """\
-user,ts,question,rating
-a,2024-01-01,NPS,9
-a,2024-01-01,soft skills,80
-b,2024-01-01,soft skills,40
-""",
-        "customers": "customer_id,value,plan\na,100,gold\n",
-    }
-    for log, text in written.items():
-        (folder / f"{log}.csv").write_text(text, encoding="utf-8")
-    return {log: folder / f"{log}.csv" for log in written}
-
-
-def test_what_is_written_is_what_is_read(shop, tmp_path):
-    asked = QuestionSection(
-        churn="no_activity", horizon_days=30, lookback_days=60, timezone="Europe/Berlin"
-    )
-    proposals = write_config(tmp_path / FILE_NAME, shop, asked)
-    told = load_settings(tmp_path / FILE_NAME)
-    assert [p.log for p in proposals] == list(shop)
-    assert told.question == asked
-    assert told.asked() == Question("no_activity", 30, 60)
-    assert told.schedule() == Schedule()
-    assert told.policy() == Policy()
-    contract = told.contract()
-    assert contract.zone == "Europe/Berlin"
-    assert contract.mappings == {
-        p.log: LogMapping(dict(p.columns), p.time_format) for p in proposals
-    }
-    assert contract.mappings["purchases"].time_format == "%d/%m/%Y %H:%M"
-    assert contract.kinds == {"unregister": "cancellation"}
-    assert contract.instruments == (Instrument("nps", 0, 10), Instrument("soft skills", 40, 80))
-    logs = told.read_logs()
-    assert [check.kept for check in logs.checks] == [1, 2, 3, 1]
-
-
-def test_what_is_written_is_commented(shop, tmp_path):
-    write_config(tmp_path / FILE_NAME, shop, QuestionSection())
-    text = (tmp_path / FILE_NAME).read_text(encoding="utf-8")
-    keys = [line for line in text.splitlines() if line.split("#")[0].strip()]
-    assert sum("#" in line for line in keys) > len(keys) / 2
-    for said in (
-        "horizon_days = 90  # churned: no sign of life for so long",
-        'customer_id = "Customer ID"  # whom the row is about; kept as text',
-        "# Not used: 'Country'.",
-        "# Undecided: is 'Price' the money of the whole row, or the price of one piece?",
-        "# 50.0% of the first rows have no customer; they are set aside and counted.",
-        "# until = 2024-12-31",
-    ):
-        assert said in text
-
-
-@pytest.mark.parametrize(
-    ("gaps", "limit"), [(0, 0.05), (2, 0.05), (3, 0.05), (10, 0.15), (23, 0.35), (100, 1.0)]
-)
-def test_rows_without_a_customer_raise_the_allowed_share(gaps, limit, tmp_path):
-    ids = [""] * gaps + ["a"] * (100 - gaps)
-    pd.DataFrame({"customer_id": ids, "ts": "2024-01-01"}).to_csv(tmp_path / "x.csv", index=False)
-    write_config(tmp_path / FILE_NAME, {"purchases": tmp_path / "x.csv"}, QuestionSection())
-    assert load_settings(tmp_path / FILE_NAME).quality.max_rejected_share == limit
-
-
-WICKED = [
-    'say "hi"',
-    "back\\slash",
-    "a\tb",
-    "café",
-    "tab\x7f",
-    "new\nline",
-    "#",
-    "]",
-    "x = 1",
-    "'''",
-]
-
-
-def test_whatever_the_names_are_the_file_is_toml(tmp_path):
-    folder = tmp_path / 'a "quoted" folder \\ #1'
-    folder.mkdir()
-    events = pd.DataFrame({"customer": "a", "Time": "2024-01-01", "event": WICKED})
-    events["event"] = "cancel " + events["event"]
-    events.assign(**dict.fromkeys(WICKED, "unused")).to_csv(folder / "e.csv", index=False)
-    answers = pd.DataFrame({"user": "a", "time": "2024-01-01", "survey": WICKED, "score": 1})
-    answers.to_parquet(folder / "s.parquet")
-    files = {"activity": folder / "e.csv", "surveys": folder / "s.parquet"}
-    write_config(tmp_path / FILE_NAME, files, QuestionSection(churn="no_activity"))
-    told = load_settings(tmp_path / FILE_NAME)
-    assert told.logs.activity.kinds == dict.fromkeys(sorted(events["event"]), "cancellation")
-    assert {i.name for i in told.contract().instruments} == {name.lower() for name in WICKED}
-    logs = told.read_logs()
-    assert logs.activity.vocabularies["kind"] == ("cancellation",)
-    assert logs.checks[1].kept == len(WICKED)
-
-
-def test_paths_are_written_relative_to_the_file_where_they_can_be(shop, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path / "data")
-    only = {"purchases": Path("purchases.csv")}
-    write_config(tmp_path / FILE_NAME, only, QuestionSection())
-    assert load_settings(tmp_path / FILE_NAME).logs.purchases.path == Path("data/purchases.csv")
-    elsewhere = tmp_path / "project" / FILE_NAME
-    write_config(elsewhere, only, QuestionSection())
-    assert load_settings(elsewhere).logs.purchases.path == shop["purchases"]
-
-
-def test_an_existing_file_is_kept_unless_forced(shop, tmp_path):
-    path = tmp_path / FILE_NAME
-    path.write_text("mine", encoding="utf-8")
-    with pytest.raises(ConfigError, match=f"{FILE_NAME} exists already\nAdd --force"):
-        write_config(path, shop, QuestionSection())
-    assert path.read_text(encoding="utf-8") == "mine"
-    write_config(path, shop, QuestionSection(), force=True)
-    assert load_settings(path).asked() == Question()
-
-
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        ({"churn": "no_activity"}, "churn = 'no_activity' needs a activity log"),
-        ({"timezone": "Mars"}, "the time zone 'Mars' is unknown"),
-    ],
-)
-def test_a_question_that_cannot_be_asked_writes_nothing(change, found, shop, tmp_path):
-    with pytest.raises(ConfigError, match=found):
-        write_config(
-            tmp_path / FILE_NAME, {"purchases": shop["purchases"]}, QuestionSection(**change)
-        )
-    assert not (tmp_path / FILE_NAME).exists()
-
-
-def test_a_broken_log_writes_nothing(shop, tmp_path):
-    shop["surveys"].write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match=r"surveys.csv: no column looks like customer_id"):
-        write_config(tmp_path / FILE_NAME, shop, QuestionSection())
-    assert not (tmp_path / FILE_NAME).exists()
-
-
-def test_a_folder_cannot_be_replaced(shop, tmp_path):
-    with pytest.raises(ConfigError, match="cannot be written"):
-        write_config(tmp_path / "data", shop, QuestionSection(), force=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -11,17 +12,11 @@ from churnkit.errors import DataError
 from churnkit.logs import Instrument
 from churnkit.sources import connect
 from churnkit.sources.files import FileSource
-from churnkit.sources.propose import Proposal, propose
-
-
-@pytest.fixture(scope="module")
-def con():
-    with connect() as connection:
-        yield connection
+from churnkit.sources.proposal import Proposal, propose
 
 
 @pytest.fixture
-def proposed(con, tmp_path):
+def proposed(tmp_path):
     """Writes rows as CSV (or Parquet) and proposes how to read them as a log."""
 
     def look(log: str, content: str | pd.DataFrame) -> Proposal:
@@ -30,7 +25,8 @@ def proposed(con, tmp_path):
             path.write_text(content, encoding="utf-8")
         else:
             content.to_parquet(path)
-        return propose(con, log, FileSource(path))
+        with connect() as con:
+            return propose(con, log, FileSource(path))
 
     return look
 
@@ -44,7 +40,7 @@ EXPORTS = {
         {
             "customer_id": "Customer ID",
             "ts": "InvoiceDate",
-            "amount": "Price",
+            "unit_price": "Price",
             "order_id": "Invoice",
             "product_id": "StockCode",
             "quantity": "Quantity",
@@ -143,7 +139,7 @@ def test_no_column_is_used_twice(proposed):
     ("log", "header", "missing"),
     [
         ("purchases", "who,ts,amount", "customer_id"),
-        ("purchases", "customer_id,when,amount", "ts"),
+        ("purchases", "customer_id,whenever,amount", "ts"),
         ("activity", "customer_id,ts,what", "event"),
         ("surveys", "customer_id,ts,score", "instrument"),
         ("surveys", "customer_id,ts,survey", "score"),
@@ -159,13 +155,210 @@ def test_a_required_column_that_is_not_recognised(log, header, missing, proposed
     assert f"[logs.{log}.columns]" in told.value.mend
 
 
+# ── Money ───────────────────────────────────────────────────────────────────────────────────
+
+
+def sold(header: str, rows: list[str]) -> str:
+    """Purchases of ten customers, the rest of each row as given."""
+    told = (f"c{k % 10},2024-01-{1 + k % 28:02d},{row}\n" for k, row in enumerate(rows))
+    return f"customer_id,ts,{header}\n" + "".join(told)
+
+
 def test_a_price_beside_a_quantity_may_be_that_of_one_piece(proposed):
-    line = "customer_id,ts,quantity,{}\na,2024-01-01,3,10\n"
-    assert proposed("purchases", line.format("Price")).notes == (
-        "is 'Price' the money of the whole row, or the price of one piece?",
+    (note,) = proposed("purchases", sold("quantity,Price", ["3,10"])).notes
+    assert note.startswith("is 'Price' the money of the whole row, or the price of one piece")
+    assert proposed("purchases", sold("quantity,amount", ["3,10"])).notes == ()
+    assert proposed("purchases", sold("price", ["3"])).columns["amount"] == "price"
+
+
+def test_a_price_that_is_the_same_whatever_the_quantity_is_that_of_one_piece(proposed):
+    rows = [f"{k % 4},{1 + k % 3},{5 + k % 4}" for k in range(60)]
+    told = proposed("purchases", sold("sku,quantity,price", rows))
+    assert told.columns["unit_price"] == "price"
+    assert "products cost the same whatever the quantity" in told.reasons["unit_price"].why
+    assert told.notes == ()
+
+
+def test_a_price_that_grows_with_the_quantity_is_the_money_of_the_row(proposed):
+    rows = [f"{k % 4},{1 + k % 3},{(5 + k % 4) * (1 + k % 3)}" for k in range(60)]
+    told = proposed("purchases", sold("sku,quantity,price", rows))
+    assert told.columns["amount"] == "price"
+    assert "unit_price" not in told.columns
+    assert "grows with the quantity" in told.reasons["amount"].why
+
+
+def test_a_price_above_zero_where_the_quantity_is_below_is_that_of_one_piece(proposed):
+    rows = [f"{-1 if k % 3 else 2},{1 + k}" for k in range(60)]
+    told = proposed("purchases", sold("quantity,price", rows))
+    assert told.columns["unit_price"] == "price"
+    assert told.notes == ()
+
+
+def test_an_amount_that_is_price_times_quantity_needs_no_guess(proposed):
+    rows = [f"{1 + k % 3},{k}.50,{(1 + k % 3) * (k + 0.5)}" for k in range(60)]
+    told = proposed("purchases", sold("quantity,unit price,amount", rows))
+    assert (told.columns["amount"], told.columns["unit_price"]) == ("amount", "unit price")
+    assert told.unused == ()
+    assert "it is 'unit price' times 'quantity'" in told.reasons["amount"].why
+    assert "only looked at" in told.reasons["unit_price"].why
+
+
+@pytest.mark.parametrize(
+    ("amounts", "decimal", "undecided"),
+    [
+        (["1.50", "12.00"], None, 0),
+        (["1,50", "12,00"], ",", 0),
+        (["1.234,50", "12"], ",", 0),
+        (["1,234.50", "12"], ".", 0),
+        (["1,234", "1,500"], ".", 1),  # thousands, or three decimals
+        (["۱۲٫۵۰", "۱٬۲۳۴"], None, 0),
+    ],
+)
+def test_decimals_are_told_by_how_the_numbers_are_written(amounts, decimal, undecided, proposed):
+    told = proposed("purchases", sold("amount", [f'"{amount}"' for amount in amounts * 3]))
+    assert told.columns["amount"] == "amount"
+    assert told.decimal == decimal
+    assert len(told.notes) == undecided
+
+
+def test_numbers_written_in_two_ways_are_told(proposed):
+    told = proposed("purchases", sold("amount,quantity", ['"1,50",1', '"2,75","2.5"'] * 5))
+    assert told.decimal == ","
+    assert told.notes == ()  # 2.5 is plain; under a comma it is no number, which the check tells
+
+
+def test_returns_and_how_their_orders_are_called(proposed):
+    rows = [f"{'C' if k % 5 == 0 else ''}{5000 + k},{-3 if k % 5 == 0 else 4}" for k in range(50)]
+    (said,) = proposed("purchases", sold("invoice,amount", rows)).noticed
+    assert said == (
+        "20.0% of the rows have an amount below zero and count as returns; "
+        "their order ids begin with 'C'"
     )
-    assert proposed("purchases", line.format("amount")).notes == ()
-    assert proposed("purchases", "customer_id,ts,price\na,2024-01-01,3\n").notes == ()
+
+
+def test_several_currencies_are_told(proposed):
+    rows = ["5,EUR", "7,USD", "9,EUR"] * 5
+    assert proposed("purchases", sold("amount,currency", rows)).currencies == ("EUR", "USD")
+    assert proposed("purchases", sold("amount,currency", rows[:1])).currencies == ()
+
+
+def test_without_money_that_is_told(proposed):
+    told = proposed("purchases", sold("shop", ["north"]))
+    assert told.noticed == ("no column is the money of a row, so that spending stays unknown",)
+
+
+# ── What is no part of what happened ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "is_origin"),
+    [
+        ("sheet", "2009-2010", True),
+        ("in_both_sheets", "true", True),
+        ("source_file", "export_{k}.csv", True),
+        ("source", "C:\\data\\jan.xlsx", True),
+        ("source", "web", False),
+        ("channel", "shop", False),
+        ("loaded_at", "2024-05-0{d}", True),
+        ("import_duty", "3.50", False),
+        ("_fivetran_synced", "2024-05-01", True),
+        ("batch_id", "77", True),
+        ("row", "{k}", True),
+        ("Unnamed: 0", "{k}", True),
+        ("index", "{k}", True),
+        ("line_no", "{d}", False),
+        ("row", "{d}", False),  # runs anew in every order
+    ],
+)
+def test_where_a_row_came_from_is_no_part_of_it(column, value, is_origin, proposed):
+    rows = [f"{k // 9},7,{value.format(k=k, d=1 + k % 9)}" for k in range(90)]
+    told = proposed("purchases", sold(f"order_id,amount,{column}", rows))
+    assert told.provenance == ((column,) if is_origin else ())
+    assert told.unused == (() if is_origin else (column,))
+
+
+@pytest.mark.parametrize(
+    ("column", "marked", "values"),
+    [
+        ("is_test", "true", ("true",)),
+        ("deleted", "1", ("1",)),
+        ("void", "Yes", ("Yes",)),
+        ("order status", "Cancelled", ("Cancelled",)),
+        ("وضعیت", "لغو شده", ("لغو شده",)),
+        ("colour", "true", ()),
+    ],
+)
+def test_marked_rows_are_told_and_left_to_people(column, marked, values, proposed):
+    other = {"true": "false", "1": "0", "Yes": "No"}.get(marked, "paid")
+    rows = [f"5,{marked if k % 10 == 0 else other}" for k in range(50)]
+    told = proposed("purchases", sold(f"amount,{column}", rows))
+    assert [(m.column, m.values, m.share) for m in told.marks] == (
+        [(column, values, 0.1)] if values else []
+    )
+
+
+def test_a_mark_on_most_rows_is_none(proposed):
+    assert proposed("purchases", sold("amount,is_test", ["5,true"] * 9)).marks == ()
+
+
+# ── How sure ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_clear_name_with_fitting_rows_is_sure(proposed):
+    told = proposed("purchases", sold("amount", ["5.50"] * 60))
+    assert {column: reason.sure for column, reason in told.reasons.items()} == {
+        "customer_id": "sure",
+        "ts": "sure",
+        "amount": "sure",
+    }
+    assert told.reasons["customer_id"].why == "the name says it; 10 values that repeat"
+    assert told.reasons["ts"].why == "the name says it; days from 2024-01-01 to 2024-01-28"
+
+
+def test_a_header_without_rows_is_never_sure(proposed):
+    told = proposed("purchases", "customer_id,ts,amount\n")
+    assert {reason.sure for reason in told.reasons.values()} == {"likely"}
+
+
+def test_two_columns_that_say_the_same_are_told(proposed):
+    told = proposed("purchases", "order no,invoice no,client,date\n1,2,a,2024-01-01\n")
+    assert told.reasons["order_id"].sure == "likely"
+    assert "'invoice no' could be it as well" in told.reasons["order_id"].why
+
+
+def test_the_content_overrules_the_name(proposed):
+    rows = "".join(f"Ann,{100 + k % 7},x,2024-01-01\n" for k in range(60))
+    told = proposed("purchases", "customer name,customer,date,order date\n" + rows)
+    assert told.columns["customer_id"] == "customer"
+    assert told.columns["ts"] == "order date"  # the other one holds no dates
+
+
+def test_what_is_told_is_ready_for_json(proposed):
+    told = proposed("purchases", sold("amount", ["5.50"] * 3)).told()
+    assert json.loads(json.dumps(told)) == told
+    assert told["reasons"]["amount"]["sure"] == "sure"
+
+
+# ── Ids ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("ids", "fold_ids", "doubts"),
+    [
+        (["12", "۱۲", "13"], True, 0),
+        (["علي", "علی"], True, 0),
+        (["۱۲", "۱۳"], False, 0),  # all written one way: nothing to join
+        (["007", "7"], False, 1),
+        (["12.0", "12"], False, 1),
+        (["ab", "AB"], False, 1),
+        (["12", "13"], False, 0),
+    ],
+)
+def test_ids_that_differ_only_in_writing(ids, fold_ids, doubts, proposed):
+    rows = "".join(f"{name},2024-01-0{k}\n" for k in range(1, 9) for name in ids)
+    told = proposed("activity", "customer,ts,event\n" + rows.replace("\n", ",visit\n"))
+    assert told.fold_ids == fold_ids
+    assert len(told.notes) == doubts
 
 
 # ── Times ───────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +367,13 @@ def test_a_price_beside_a_quantity_may_be_that_of_one_piece(proposed):
 @pytest.mark.parametrize(
     ("times", "time_format"),
     [
+        (["2024-01-31 10:00:00 +0100"], "%Y-%m-%d %H:%M:%S %z"),
+        (["31-Jan-2024"], "%d-%b-%Y"),
+        (["Jan 31, 2024 9:05:00 PM"], "%b %d, %Y %I:%M:%S %p"),
+        (["1/31/2024 9:05", "1/31/2024 21:05"], "%m/%d/%Y %H:%M"),
+        (["31.01.24"], "%d.%m.%y"),
+        (["1706659200", "1716659200"], "epoch_s"),
+        (["1706659200000", "1716659200000"], "epoch_ms"),
         (["2024-01-31", "2024-02-01"], None),
         (["2024-01-31 10:00:00+01:00"], None),
         (["31/01/2024", "01/02/2024"], "%d/%m/%Y"),
@@ -186,7 +386,7 @@ def test_a_price_beside_a_quantity_may_be_that_of_one_piece(proposed):
     ],
 )
 def test_the_pattern_of_times_is_read_off_the_rows(times, time_format, proposed):
-    proposal = proposed("purchases", "customer_id,ts\n" + "".join(f"a,{t}\n" for t in times))
+    proposal = proposed("purchases", "customer_id,ts\n" + "".join(f'a,"{t}"\n' for t in times))
     assert proposal.time_format == time_format
     assert proposal.notes == ()
 
@@ -200,6 +400,33 @@ def test_days_and_months_that_could_be_either_are_told(proposed):
 def test_one_day_above_twelve_tells_which_it_is(proposed):
     rows = "".join(f"a,01/{day:02d}/2024\n" for day in range(1, 14))
     assert proposed("purchases", "customer_id,ts\n" + rows).time_format == "%m/%d/%Y"
+
+
+def test_the_order_of_the_rows_tells_days_from_months(proposed):
+    rows = "".join(f"a,{day:02d}/{month:02d}/2024\n" for month in (1, 2, 3) for day in range(1, 13))
+    told = proposed("purchases", "customer_id,ts\n" + rows)
+    assert (told.time_format, told.notes) == ("%d/%m/%Y", ())
+
+
+@pytest.mark.parametrize(
+    ("times", "calendar", "resolution"),
+    [
+        (["1402/01/31", "1402/12/29"], "jalali", "day"),
+        (["۱۴۰۲/۰۱/۳۱ ۱۰:۳۰", "۱۴۰۳/۰۱/۱۵ ۰۸:۰۰"], "jalali", "second"),
+        (["14020131", "14021229"], "jalali", "day"),
+        (["2024-01-31 10:30"], "gregorian", "second"),
+        (["2024-01-31"], "gregorian", "day"),
+    ],
+)
+def test_calendar_and_resolution(times, calendar, resolution, proposed):
+    told = proposed("purchases", "customer_id,ts\n" + "".join(f"a,{t}\n" for t in times))
+    assert (told.calendar, told.resolution, told.time_format) == (calendar, resolution, None)
+
+
+def test_a_time_of_day_that_stands_apart_is_told(proposed):
+    told = proposed("purchases", "customer_id,date,time\na,2024-01-31,10:15\nb,2024-02-01,9:00\n")
+    assert told.columns["ts"] == "date"
+    assert told.notes == ("the time of day stands apart in 'time': join it to 'date' to use it",)
 
 
 def test_times_in_no_known_pattern_are_told(proposed):
@@ -267,22 +494,25 @@ def test_questions_are_proposed_with_the_scale_they_are_known_for_or_seen_with(p
     )
     assert proposal.instruments == (
         Instrument("ces", 1, 7),
-        Instrument("mood", 2, 3),
+        Instrument("mood", 1, 5),
         Instrument("nps", 0, 10),
         Instrument("odd", 0, 1),
-        Instrument("soft skills", 40, 95.5),
-        Instrument("yes", 1, 2),
+        Instrument("soft skills", 0, 100),
+        Instrument("yes", 1, 5),
     )
+    assert [s.instrument.name for s in proposal.scales if "check" in s.why] == [
+        "mood", "odd", "soft skills", "yes"
+    ]  # fmt: skip
 
 
 # ── Files that cannot be read ───────────────────────────────────────────────────────────────
 
 
 def test_a_broken_file_is_named(proposed):
-    with pytest.raises(DataError, match=r"purchases.csv cannot be read.*Line: 3"):
+    with pytest.raises(DataError, match=r"purchases.csv, line 3: 1 field"):
         proposed("purchases", "customer_id,ts\na,2024-01-01\na\n")
 
 
-def test_a_missing_file_is_named(con, tmp_path):
-    with pytest.raises(DataError, match=r"orders.csv: no such file"):
+def test_a_missing_file_is_named(tmp_path):
+    with connect() as con, pytest.raises(DataError, match=r"orders.csv: no such file"):
         propose(con, "purchases", FileSource(tmp_path / "orders.csv"))

@@ -69,10 +69,18 @@ def _root(
 
 @app.command(epilog="Example: `churnkit init --purchases orders.csv --horizon 60`")
 def init(
-    purchases: Annotated[Path | None, typer.Option(help="Orders, invoices or line items.")] = None,
-    activity: Annotated[Path | None, typer.Option(help="Visits, tickets, payments …")] = None,
-    surveys: Annotated[Path | None, typer.Option(help="NPS, CES, CSAT answers.")] = None,
-    customers: Annotated[Path | None, typer.Option(help="One row a customer.")] = None,
+    purchases: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Orders, invoices or line items.")
+    ] = None,
+    activity: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Visits, tickets, payments …")
+    ] = None,
+    surveys: Annotated[
+        str | None, typer.Option(metavar="FILE", help="NPS, CES, CSAT answers.")
+    ] = None,
+    customers: Annotated[
+        str | None, typer.Option(metavar="FILE", help="One row a customer.")
+    ] = None,
     churn: Annotated[
         ChurnChoice, typer.Option(help="What counts as churn.")
     ] = ChurnChoice.no_purchase,
@@ -87,9 +95,14 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Look at your files, propose how to read them, and write churnkit.toml."""
+    """Look at your logs, propose how to read them, and write churnkit.toml.
+
+    A FILE is CSV, Parquet, JSON lines or Excel, a pattern of files, a folder of Parquet files, or
+    a table: `postgresql://reader@host/shop#orders`.
+    """
     from churnkit import terminal
-    from churnkit.config import QuestionSection, write_config
+    from churnkit.scaffold import write_config
+    from churnkit.sections import QuestionSection
 
     given = {
         "purchases": purchases,
@@ -108,16 +121,20 @@ def init(
         terminal.show_proposals(config, [p.told() for p in proposals])
 
 
-@app.command(epilog="Example: `churnkit check --json`")
-def check(config: Config = _TOML, as_json: Json = False) -> None:
-    """Check every log: counts, spans, rows set aside and why, and what is too little."""
+@app.command(epilog="Example: `churnkit check --html check.html`")
+def check(
+    html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Check every log: rows set aside and why, what is odd, when, who, and what is too little."""
     from churnkit import terminal
     from churnkit.config import load_settings
     from churnkit.project import check_project
 
     settings = load_settings(config)
     with terminal.progress() as progress:
-        found = check_project(settings, progress)
+        found = check_project(settings, html, progress)
     if as_json:
         terminal.print_json(found.summary)
     else:
@@ -194,6 +211,35 @@ def score(
         terminal.print_json(told)
     else:
         terminal.show_scores(told)
+
+
+@app.command(epilog="Example: `churnkit fetch cdnow`")
+def fetch(
+    name: Annotated[str, typer.Argument(help="A public set; see --list.")] = "",
+    to: Annotated[Path, typer.Option("--to", help="Folder to put it into.")] = Path("data"),
+    listed: Annotated[bool, typer.Option("--list", help="Show the sets that are known.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Fetch anew, replace the file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch a well-known public set, verified to the last bit, with its licence beside it."""
+    from churnkit import terminal
+    from churnkit.fetch import CATALOGUE, fetch_set, public_set
+
+    if listed:
+        sets = [known.told(to) for known in CATALOGUE.values()]
+        if as_json:
+            terminal.print_json({"sets": sets})
+        else:
+            terminal.show_sets(sets)
+        return
+    known = public_set(name)
+    terminal.note(f"{known.file}: {known.what}\nLicence: {known.licence}\nCite: {known.citation}")
+    with terminal.progress() as progress:
+        told = fetch_set(known, to, force=force, progress=progress).told()
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_fetched(told)
 
 
 @app.command(epilog="Example: `churnkit demo --out demo`")

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import json
-import math
 import reprlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
-from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff, zone_named
 from churnkit.dataset import Schedule
 from churnkit.errors import ConfigError, did_you_mean
@@ -26,112 +23,28 @@ from churnkit.logs import (
     SCHEMAS,
     Contract,
     Instrument,
-    LogMapping,
     Logs,
 )
 from churnkit.registry import Registry
-from churnkit.sources import connect, read_logs
-from churnkit.sources.files import FileSource
-from churnkit.sources.propose import Proposal, propose
+from churnkit.sections import (
+    EngineSection,
+    LightsSection,
+    LogsSection,
+    MlflowSection,
+    OutputSection,
+    QualitySection,
+    QuestionSection,
+    Scale,
+    Section,
+    TrainingSection,
+)
+from churnkit.sources import Source, read_logs
 
 FILE_NAME = "churnkit.toml"
-_ALLOWED_BY_DEFAULT = 0.05
-
-# Strict, since `true` is not one day. The limits keep every cutoff after the year 1.
-Days = Annotated[int, Field(strict=True, ge=1, le=3_650)]
-Count = Annotated[int, Field(strict=True, ge=1, le=180)]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_UNION_PARTS = {"str", "list[str]"}  # in the places that pydantic tells
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class QuestionSection(_Section):
-    """What is asked: ``[question]``."""
-
-    churn: Literal["no_purchase", "no_activity"] = "no_purchase"
-    horizon_days: Days = 90
-    lookback_days: Days = 180
-    timezone: str = "UTC"
-
-
-class Scale(_Section):
-    """The scale of a survey question: ``[logs.surveys.instruments]``."""
-
-    low: Number
-    high: Number
-    better: Literal["high", "low"] = "high"
-
-
-class LogSection(_Section):
-    """One log: ``[logs.NAME]``."""
-
-    path: Path
-    columns: dict[str, str] = Field(default_factory=dict)
-    time_format: str | None = None
-
-
-class ActivitySection(LogSection):
-    """The activity log: ``[logs.activity]``."""
-
-    kinds: dict[str, str] = Field(default_factory=dict)
-
-
-class SurveysSection(LogSection):
-    """The survey log: ``[logs.surveys]``."""
-
-    instruments: dict[str, Scale] = Field(default_factory=dict)
-
-
-class LogsSection(_Section):
-    """The logs: ``[logs]``."""
-
-    purchases: LogSection | None = None
-    activity: ActivitySection | None = None
-    surveys: SurveysSection | None = None
-    customers: LogSection | None = None
-
-
-class QualitySection(_Section):
-    """How much mess is taken: ``[quality]``."""
-
-    max_rejected_share: Number = Field(default=_ALLOWED_BY_DEFAULT, ge=0, le=1)
-
-
-class TrainingSection(_Section):
-    """When is trained and tested: ``[training]``."""
-
-    every_days: Days = 28
-    cutoffs: Count = 13
-    tests: Count = 2
-    until: date | None = None
-
-
-class LightsSection(_Section):
-    """Thresholds and rules: ``[lights]``."""
-
-    yellow: Number = 0.4
-    red: Number = 0.7
-    rules_off: tuple[str, ...] = ()
-
-
-class OutputSection(_Section):
-    """Where results go: ``[output]``."""
-
-    models: Path = Path("models")
-    scores: Path = Path("scores")
-    reports: Path = Path("reports")
-
-
-class MlflowSection(_Section):
-    """The registry: ``[mlflow]``."""
-
-    name: str = "churnkit"
-    tracking_uri: str = ""
-
-
-class Settings(_Section):
+class Settings(Section):
     """All settings of a project, checked; ``folder`` is where relative paths begin."""
 
     question: QuestionSection = QuestionSection()
@@ -140,6 +53,7 @@ class Settings(_Section):
     training: TrainingSection = TrainingSection()
     lights: LightsSection = LightsSection()
     output: OutputSection = OutputSection()
+    engine: EngineSection = EngineSection()
     mlflow: MlflowSection = MlflowSection()
     folder: Path = Field(Path(), exclude=True)
 
@@ -170,15 +84,12 @@ class Settings(_Section):
         """The MLflow registry."""
         return Registry(self.models, self.mlflow.name, self.mlflow.tracking_uri)
 
-    def contract(self, max_rejected_share: float | None = None) -> Contract:
-        """Mappings, scales and limits; the limit can be replaced, to look at a broken log."""
-        limit = (
-            self.quality.max_rejected_share if max_rejected_share is None else max_rejected_share
-        )
+    def contract(self) -> Contract:
+        """Mappings, scales and limits."""
         surveys, activity = self.logs.surveys, self.logs.activity
         scales = surveys.instruments if surveys else {}
         return Contract(
-            mappings={n: LogMapping(s.columns, s.time_format) for n, s in self._sections()},
+            mappings={name: section.mapping() for name, section in self.logs.given().items()},
             kinds=activity.kinds if activity else {},
             instruments=tuple(
                 Instrument(name, scale.low, scale.high, scale.better)
@@ -186,10 +97,10 @@ class Settings(_Section):
             )
             or DEFAULT_INSTRUMENTS,
             zone=self.question.timezone,
-            max_rejected_share=limit,
+            max_rejected_share=self.quality.max_rejected_share,
         )
 
-    def read_logs(self, max_rejected_share: float | None = None) -> Logs:
+    def read_logs(self) -> Logs:
         """Read and check the logs.
 
         Raises
@@ -197,8 +108,15 @@ class Settings(_Section):
         DataError
             If a file is missing or breaks the contract.
         """
-        paths = {name: self.folder / section.path for name, section in self._sections()}
-        return read_logs(**paths, contract=self.contract(max_rejected_share))
+        return read_logs(
+            **self.sources(),
+            contract=self.contract(),
+            memory_limit=self.engine.memory_limit,
+        )
+
+    def sources(self) -> dict[str, Source]:
+        """Log name → where its rows come from."""
+        return {name: log.source(self.folder) for name, log in self.logs.given().items()}
 
     def cutoff(self, day: str | date) -> Cutoff:
         """The start of a day in the business zone."""
@@ -216,12 +134,6 @@ class Settings(_Section):
     def report_path(self, as_of: Cutoff) -> Path:
         """Default file of the report of a cutoff."""
         return self.folder / self.output.reports / f"report-{as_of}.html"
-
-    def _sections(self) -> Iterator[tuple[str, LogSection]]:
-        for name in SCHEMAS:
-            section = getattr(self.logs, name)
-            if section is not None:
-                yield name, section
 
 
 def load_settings(path: Path) -> Settings:
@@ -254,11 +166,22 @@ def load_settings(path: Path) -> Settings:
     return settings
 
 
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of ``churnkit.toml``, for editors that complete and check what is typed."""
+    told = Settings.model_json_schema()
+    del told["properties"]["folder"]
+    told["title"] = FILE_NAME
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **told}
+
+
 def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     faults = error.errors()
     # A key that is missing may be there under the unknown one, so that is told first.
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    *section, key = [str(part) for part in fault["loc"]]
+    *section, key = [str(part) for part in fault["loc"] if part not in _UNION_PARTS]
+    if fault["type"] == "value_error":
+        name = ".".join([*section, key])
+        return f"{path}: [{name}] {fault['ctx']['error']}", "docs/settings.md tells every key."
     where = f"{path}: {key!r} in [{'.'.join(section)}]" if section else f"{path}: {key!r}"
     if fault["type"] == "extra_forbidden":
         return _unknown_key(where, key, section)
@@ -288,7 +211,7 @@ def _fields(section: Sequence[str]) -> Iterator[str]:
 
 
 def _require_known_columns(path: Path, settings: Settings) -> None:
-    for log, section in settings._sections():
+    for log, section in settings.logs.given().items():
         known = [column.name for column in SCHEMAS[log].columns]
         unknown = [name for name in section.columns if name not in known]
         if unknown:
@@ -325,136 +248,3 @@ def _require_no_mistyped_kind(path: Path, settings: Settings) -> None:
                 f"{path}: {kind!r} in [logs.activity.kinds] is no kind of event",
                 f"Did you mean {near[0]!r}? For a kind of your own take a name less alike.",
             )
-
-
-def write_config(
-    path: Path,
-    files: dict[str, Path],
-    question: QuestionSection,
-    *,
-    force: bool = False,
-) -> list[Proposal]:
-    """Look at the files of the logs and write a commented ``churnkit.toml``.
-
-    Parameters
-    ----------
-    path
-        File to write.
-    files
-        Log name → file.
-    question
-        What is asked.
-    force
-        Overwrite an existing file.
-
-    Returns
-    -------
-    list of Proposal
-        How each file will be read.
-
-    Raises
-    ------
-    ConfigError
-        If the file exists and ``force`` is not set, or no log of the question is given.
-    DataError
-        If a file cannot be read or a required column is not recognised.
-    """
-    if path.exists() and not force:
-        raise ConfigError(f"{path} exists already", "Add --force to replace it.")
-    needed = Question(question.churn).log
-    if needed not in files:
-        raise ConfigError(
-            f"churn = {question.churn!r} needs a {needed} log",
-            f"Add --{needed} FILE, or choose another --churn.",
-        )
-    zone_named(question.timezone)
-    with connect() as con:
-        proposals = [propose(con, log, FileSource(file)) for log, file in files.items()]
-    text = "\n".join(_rendered(path.resolve().parent, proposals, question))
-    with whole_file(path) as aside:
-        aside.write_text(text, encoding="utf-8")
-    return proposals
-
-
-def _rendered(
-    folder: Path, proposals: Sequence[Proposal], question: QuestionSection
-) -> Iterator[str]:
-    yield "# How churnkit reads your logs and what it is asked. Relative paths begin here."
-    yield ""
-    yield "[question]"
-    yield f'churn = {_toml(question.churn)}  # or "no_activity" / "no_purchase"'
-    yield f"horizon_days = {question.horizon_days}  # churned: no sign of life for so long"
-    yield f"lookback_days = {question.lookback_days}  # at risk: a sign of life so recently"
-    yield f"timezone = {_toml(question.timezone)}  # naive times are in it, and days begin in it"
-    for proposal in proposals:
-        yield ""
-        yield from _log_section(folder, proposal)
-    yield ""
-    yield "[quality]"
-    yield from _quality(proposals)
-    yield ""
-    yield from _DEFAULTS.splitlines()
-
-
-def _log_section(folder: Path, proposal: Proposal) -> Iterator[str]:
-    yield f"[logs.{proposal.log}]  # {SCHEMAS[proposal.log].says}"
-    yield f"path = {_toml(_relative(proposal.source.path, folder))}"
-    if proposal.time_format:
-        yield f"time_format = {_toml(proposal.time_format)}"
-    yield from (f"# Undecided: {note}." for note in proposal.notes)
-    yield f"[logs.{proposal.log}.columns]"
-    for name, source in proposal.columns.items():
-        yield f"{name} = {_toml(source)}  # {SCHEMAS[proposal.log].column(name).says}"
-    if proposal.unused:
-        yield f"# Not used: {', '.join(map(repr, proposal.unused))}."
-    if proposal.kinds:
-        yield f"[logs.{proposal.log}.kinds]  # your event = what churnkit understands by it"
-        yield from (f"{_toml(event)} = {_toml(kind)}" for event, kind in proposal.kinds.items())
-    if proposal.instruments:
-        yield f"[logs.{proposal.log}.instruments]  # check the scales"
-        for scale in proposal.instruments:
-            yield (
-                f"{_toml(scale.name)} = {{ low = {scale.low:.15g}, high = {scale.high:.15g}, "
-                f"better = {_toml(scale.better)} }}"
-            )
-
-
-def _quality(proposals: Sequence[Proposal]) -> Iterator[str]:
-    missing = max(proposal.missing_customer for proposal in proposals)
-    limit = _ALLOWED_BY_DEFAULT
-    if missing > limit / 2:
-        limit = min(math.ceil(missing * 30) / 20, 1.0)
-        yield f"# {missing:.1%} of the first rows have no customer; they are set aside and counted."
-    yield f"max_rejected_share = {limit:g}  # more faulty rows than this stop the run"
-
-
-_DEFAULTS = """\
-[training]
-every_days = 28  # days between training cutoffs
-cutoffs = 13  # at most so many
-tests = 2  # later cutoffs to test on; the last one is reported
-# until = 2024-12-31  # the day on which the log ends for training; by default its last day
-
-[lights]
-yellow = 0.4  # lower edges, inclusive
-red = 0.7
-rules_off = []  # for example ["silent_30d"]
-
-[output]
-models = "models"
-scores = "scores"
-reports = "reports"
-
-[mlflow]
-name = "churnkit"
-tracking_uri = ""  # empty: a local store in the models folder
-"""
-
-
-def _relative(path: Path, folder: Path) -> str:
-    whole = path.resolve()
-    return str(whole.relative_to(folder) if whole.is_relative_to(folder) else whole)
-
-
-def _toml(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from churnkit.config import FILE_NAME, QuestionSection, load_settings, write_config
+from churnkit.config import FILE_NAME, load_settings
 from churnkit.evaluation import Progress, silent
 from churnkit.project import check_project, score_project, train_project
+from churnkit.scaffold import write_config
+from churnkit.sections import QuestionSection
 from churnkit.simulate import simulate
 
 HORIZON_DAYS, LOOKBACK_DAYS = 60, 180
@@ -38,7 +40,7 @@ def run(
     question = QuestionSection(horizon_days=HORIZON_DAYS, lookback_days=LOOKBACK_DAYS)
     write_config(folder / FILE_NAME, files, question, force=True)
     settings = load_settings(folder / FILE_NAME)
-    as_of = check_project(settings, progress).logs.day_after_last("purchases")
+    as_of = check_project(settings, progress=progress).inspection.logs.day_after_last("purchases")
     trained = train_project(settings, progress)
     told = score_project(settings, as_of, progress=progress)
     paths = {

@@ -12,11 +12,12 @@ from churnkit.logs import Logs
 CUSTOMERS = 500
 
 
-def shortfalls(logs: Logs, question: Question, schedule: Schedule) -> list[str]:
+def shortfalls(logs: Logs, question: Question, schedule: Schedule, one_in: int = 1) -> list[str]:
     """Sentences about what is too little; empty when the logs are enough.
 
     Looked at: the number of customers, the length of the history (two horizons and one
-    lookback), and the churners and stayers in training and test.
+    lookback), and the churners and stayers in training and test. If the logs hold one in
+    ``one_in`` customers only, these numbers are estimates.
 
     Raises
     ------
@@ -25,13 +26,13 @@ def shortfalls(logs: Logs, question: Question, schedule: Schedule) -> list[str]:
     """
     question.require(logs)
     return [
-        *_customers(logs, question),
-        *(_history(logs, question) or _both(logs, question, schedule)),
+        *_customers(logs, question, one_in),
+        *(_history(logs, question) or _both(logs, question, schedule, one_in)),
     ]
 
 
-def _customers(logs: Logs, question: Question) -> list[str]:
-    customers = len(np.unique(logs.events[question.log].customer))
+def _customers(logs: Logs, question: Question, one_in: int) -> list[str]:
+    customers = len(np.unique(logs.events[question.log].customer)) * one_in
     if customers >= CUSTOMERS:
         return []
     return [f"{customers:,} customers in the {question.log} log; {CUSTOMERS} are wanted"]
@@ -51,7 +52,7 @@ def _history(logs: Logs, question: Question) -> list[str]:
     ]
 
 
-def _both(logs: Logs, question: Question, schedule: Schedule) -> list[str]:
+def _both(logs: Logs, question: Question, schedule: Schedule, one_in: int) -> list[str]:
     # Labels need no features, so the cheapest table will do.
     nothing = FeatureSpec(logs={})
     tests = schedule.test_cutoffs(logs, question)
@@ -61,7 +62,7 @@ def _both(logs: Logs, question: Question, schedule: Schedule) -> list[str]:
     said = []
     for what, cutoffs in (("training", training), (f"the test at {tests[-1]}", tests[-1:])):
         churned = build_dataset(logs, question, cutoffs, nothing).churned
-        left, stayed = int(churned.sum()), int((~churned).sum())
+        left, stayed = (int(some.sum()) * one_in for some in (churned, ~churned))
         if left < CHURNERS or stayed < STAYERS:
             said.append(
                 f"{left:,} churners and {stayed:,} stayers in {what}; "

@@ -10,29 +10,34 @@ from churnkit.clock import Cutoff, horizon_ends_by
 from churnkit.config import Settings
 from churnkit.enough import shortfalls
 from churnkit.evaluation import Progress, silent
-from churnkit.logs import Logs
+from churnkit.logs import Inspection
 from churnkit.logs.account import stop_if_too_many
 from churnkit.release import Release, champion, from_path, release
-from churnkit.report import check_dict, summarise, write_report
-from churnkit.scoring import score, write_frame, write_scores
+from churnkit.report import summarise, write_report
+from churnkit.report.checkup import checkup_summary, write_checkup
+from churnkit.scoring import Scores, score, write_scores
+from churnkit.sinks import write_table
+from churnkit.sources import inspect_logs
+from churnkit.sources.stores.address import Address, rooted
 from churnkit.training import Training, train
 
 
 @dataclass(frozen=True)
 class Checkup:
-    """What became of every row, and what is too little.
+    """What became of every row, what is odd about the whole, and what is too little.
 
     Attributes
     ----------
-    logs
-        The logs as far as they keep the contract.
+    inspection
+        The logs as far as they keep the contract, and what they look like.
     summary
-        JSON-ready values: ``question``, ``logs``, ``too_little``, ``rejected`` (a file or null).
+        JSON-ready values, see `churnkit.report.checkup.checkup_summary`; ``one_in`` is above 1 if
+        the events of so many customers stand for all.
     max_rejected_share
         The limit beyond which `require_clean` refuses.
     """
 
-    logs: Logs
+    inspection: Inspection
     summary: dict[str, Any]
     max_rejected_share: float
 
@@ -44,33 +49,37 @@ class Checkup:
         DataError
             With the counts by reason.
         """
-        for check in self.logs.checks:
+        for check in self.inspection.logs.checks:
             stop_if_too_many(check, self.max_rejected_share)
 
 
-def check_project(settings: Settings, progress: Progress = silent) -> Checkup:
-    """Read every log against its contract; write the rows set aside beside the reports.
+def check_project(
+    settings: Settings, html: Path | None = None, progress: Progress = silent
+) -> Checkup:
+    """Look at every log; write the rows set aside beside the reports, and a page if asked.
 
     Raises
     ------
     DataError
-        If a file or a column is missing, or no row of a log keeps the contract.
+        If a source or a column is missing, or no row of a log keeps the contract.
     """
     progress("checking the logs")
-    logs = settings.read_logs(max_rejected_share=1.0)
-    rejected = None
-    if logs.rejected is not None and len(logs.rejected):
-        rejected = settings.folder / settings.output.reports / "rejected.csv"
-        write_frame(logs.rejected.to_pandas(), rejected)
+    found = inspect_logs(
+        settings.sources(),
+        settings.contract(),
+        quarantine=settings.folder / settings.output.reports / "rejected",
+        memory_limit=settings.engine.memory_limit,
+    )
     question = settings.asked()
     progress("looking whether they are enough")
-    summary = {
-        "question": question.rule,
-        "logs": [check_dict(check, logs.zone) for check in logs.checks],
-        "too_little": shortfalls(logs, question, settings.schedule()),
-        "rejected": None if rejected is None else str(rejected),
-    }
-    return Checkup(logs, summary, settings.quality.max_rejected_share)
+    too_little = shortfalls(found.logs, question, settings.schedule(), found.one_in)
+    progress("looking how long customers stay away")
+    rejected = next((str(path) for path in found.quarantine if path.suffix == ".csv"), None)
+    profiles = list(found.profiles.values())
+    summary = checkup_summary(found.logs, question, profiles, too_little, rejected, found.one_in)
+    if html is not None:
+        write_checkup(summary, html)
+    return Checkup(found, summary, settings.quality.max_rejected_share)
 
 
 @dataclass(frozen=True)
@@ -158,10 +167,22 @@ def score_project(
         "report": report or settings.report_path(as_of),
     }
     write_scores(scores, paths["scores"])
+    told = {name: str(path) for name, path in paths.items()}
+    if settings.output.url is not None:
+        progress(f"publishing to the table {settings.output.table}")
+        told["table"] = _publish(scores, settings)
     warnings = [w for w in (warning, _other_question(settings, card), _seen(card, as_of)) if w]
     summary = summarise(scores, card, logs, warnings)
     write_report(summary, paths["report"])
-    return {**summary, "paths": {name: str(path) for name, path in paths.items()}}
+    return {**summary, "paths": told}
+
+
+def _publish(scores: Scores, settings: Settings) -> str:
+    """Write the scores to the store of the settings and tell its table."""
+    table = settings.output.table
+    url = rooted(str(settings.output.url), settings.folder)
+    write_table(scores.to_frame(), url, table)
+    return f"{Address.parse(url)}, table {table}"
 
 
 def _seen(card: dict[str, Any], as_of: Cutoff) -> str:

@@ -18,6 +18,9 @@ from rich.text import Text
 from churnkit.lights import SHAPES
 
 _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
+_SEVERITIES = {"stop": ("■", "red"), "warn": ("▲", "yellow"), "note": ("○", "dim")}
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_MONTHS_SHOWN, _BAR = 36, 40
 _PIPED_WIDTH = 160
 _METRIC_WIDTH = 20
 
@@ -63,22 +66,6 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     for row in listed:
         made.add_row(*(_cell(value) for value in row))
     return made
-
-
-def logs_table(checks: Sequence[Mapping[str, Any]]) -> Table:
-    """Rows read, kept and folded of each log."""
-    return table(
-        "Logs",
-        ["log", "rows", "kept", "events", "customers", "from", "to", "set aside"],
-        (
-            [
-                c["log"], c["read"], c["kept"], c["folded"], c["customers"],
-                c["first"] or "", c["last"] or "",
-                ", ".join(f"{n:,} {reason}" for reason, n in c["rejected"].items()) or "none",
-            ]
-            for c in checks
-        ),
-    )  # fmt: skip
 
 
 def models_table(
@@ -141,30 +128,134 @@ def calls_table(calls: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def show_proposals(config: Path, proposals: Sequence[Mapping[str, Any]]) -> None:
-    """Which column is read as what, what is not used, and what could not be decided."""
+    """Which column is read as what and why, what is not used, and what could not be decided."""
     console = out()
-    rows = [[p["log"], name, col] for p in proposals for name, col in p["columns"].items()]
-    console.print(table("Columns", ["log", "means", "column"], rows))
+    rows = [
+        [p["log"], name, column, p["reasons"][name]["sure"], p["reasons"][name]["why"]]
+        for p in proposals
+        for name, column in p["columns"].items()
+    ]
+    console.print(table("Columns", ["log", "means", "column", "how sure", "why"], rows))
     console.print()
     for proposal in proposals:
-        if proposal["unused"]:
-            console.print(f"Not used of {proposal['log']}: {', '.join(proposal['unused'])}")
-        for note_of in proposal["undecided"]:
-            console.print(f"Undecided in {proposal['log']}: {note_of}")
-    console.print(f"Wrote {config}. Look it over, then: churnkit check")
+        for sentence in _said_of(proposal):
+            console.print(Text(sentence))
+    console.print(Text(f"Wrote {config}. Look it over, then: churnkit check"))
+
+
+def _said_of(proposal: Mapping[str, Any]) -> Iterator[str]:
+    log = proposal["log"]
+    if proposal["unused"]:
+        yield f"Not used of {log}: {', '.join(proposal['unused'])}"
+    if proposal["provenance"]:
+        yield f"Says only where rows of {log} are from: {', '.join(proposal['provenance'])}"
+    yield from (f"Noticed in {log}: {sentence}" for sentence in proposal["noticed"])
+    yield from (f"Undecided in {log}: {sentence}" for sentence in proposal["undecided"])
 
 
 def show_checkup(summary: Mapping[str, Any]) -> None:
-    """What became of every row, and what is too little."""
+    """What became of every row, what to look at, when, who, and whether it is enough."""
     console = out()
-    console.print(logs_table(summary["logs"]))
-    if summary["rejected"]:
-        console.print(f"\nRows set aside are listed in {summary['rejected']}")
+    console.print(_read_table(summary["logs"]))
+    _show_set_aside(console, summary)
+    _show_findings(console, summary["findings"])
+    _show_months(console, summary["profiles"])
+    _show_customers(console, summary["coverage"], summary["one_in"])
+    _show_horizon(console, summary["horizon"])
     console.print(f"\nThe question: {summary['question']}")
     for sentence in summary["too_little"]:
-        console.print(f"Too little: {sentence}")
+        console.print(Text(f"Too little: {sentence}"))
     if not summary["too_little"]:
         console.print("The logs are enough for it. Next: churnkit train")
+
+
+def _read_table(checks: Sequence[Mapping[str, Any]]) -> Table:
+    columns = ["log", "rows", "kept", "events", "customers", "from", "to"]
+    keys = ["log", "read", "kept", "folded", "customers", "first", "last"]
+    return table("What was read", columns, ([c[key] or "" for key in keys] for c in checks))
+
+
+def _show_set_aside(console: Console, summary: Mapping[str, Any]) -> None:
+    from churnkit.report.checkup import set_aside_rows
+
+    rows = [
+        [row["log"], row["reason"], row["rows"], next(iter(row["examples"]), "")]
+        for row in set_aside_rows(summary)
+    ]
+    console.print()
+    if not rows:
+        console.print("Nothing was set aside.")
+        return
+    console.print(table("What was set aside", ["log", "reason", "rows", "first, masked"], rows))
+    if summary["rejected"]:
+        listed = Text(f"Rows set aside are listed in {summary['rejected']}")
+        console.print(listed, soft_wrap=True)
+
+
+def _show_findings(console: Console, findings: Sequence[Mapping[str, Any]]) -> None:
+    console.print()
+    if not findings:
+        console.print("Nothing stands out.")
+        return
+    told = Table(title="What to look at", title_justify="left", title_style="bold",
+                 box=None, pad_edge=False, show_header=False)  # fmt: skip
+    for finding in findings:
+        mark, style = _SEVERITIES[finding["severity"]]
+        says = Text(f"{finding['log']}: {finding['says']}")
+        if finding["hint"]:
+            says.append(f"\n{finding['hint']}", style="dim")
+        told.add_row(Text(mark, style=style), says)
+    console.print(told)
+
+
+def _show_months(console: Console, profiles: Sequence[Mapping[str, Any]]) -> None:
+    rows = [
+        [
+            profile["log"],
+            _blocks([month["rows"] for month in months]),
+            f"{months[0]['month']} to {months[-1]['month']}",
+            max(month["rows"] for month in months),
+        ]
+        for profile in profiles
+        if (months := profile["months"][-_MONTHS_SHOWN:])
+    ]
+    if rows:
+        console.print()
+        console.print(table("Rows by month", ["log", "", "months", "at most"], rows))
+
+
+def _blocks(numbers: Sequence[int]) -> str:
+    """A small plot of block characters; a dot where there is nothing."""
+    most = max([*numbers, 1])
+    return "".join(_BLOCKS[max(-(-8 * n // most) - 1, 0)] if n else "·" for n in numbers)
+
+
+def _show_customers(console: Console, coverage: Mapping[str, Any], one_in: int) -> None:
+    customers, once = coverage["customers"], coverage["once"]
+    console.print()
+    if one_in > 1:
+        console.print(f"What follows is read from one in {one_in:,} customers.")
+    console.print(
+        f"{customers:,} customers in {coverage['log']}, {once / customers:.0%} of them once only"
+    )
+    for other in coverage["shared"]:
+        console.print(f"  {other['both'] / customers:.0%} of them also in {other['log']}")
+
+
+def _show_horizon(console: Console, horizon: Mapping[str, Any]) -> None:
+    console.print(f"\n{horizon['says']}")
+    if not horizon["curve"]:
+        return
+    rows = [
+        [
+            point["days"],
+            f"{point['within']:.0%}",
+            "█" * round(_BAR * point["within"]),
+            "← suggested" if point["days"] == horizon["suggested_days"] else "",
+        ]
+        for point in horizon["curve"]
+    ]
+    console.print(table("Came back within as long again", ["days silent", "share", "", ""], rows))
 
 
 def show_training(summary: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> None:
@@ -198,6 +289,24 @@ def show_scores(summary: Mapping[str, Any], calls: int = 10) -> None:
     console.print(calls_table(summary["calls"][:calls]))
     console.print()
     console.print(table("Written", ["what", "where"], summary["paths"].items()))
+
+
+def show_sets(sets: Sequence[Mapping[str, Any]]) -> None:
+    """The public sets that can be fetched, with licence and page."""
+    console = out()
+    rows = [[s["name"], s["what"], s["licence"], s["page"]] for s in sets]
+    console.print(table("Public sets", ["name", "what", "licence", "page"], rows))
+    console.print("\nNext: churnkit fetch NAME")
+
+
+def show_fetched(told: Mapping[str, Any]) -> None:
+    """Where a public set is, how it was verified, and how it is read."""
+    console = out()
+    deed = "Fetched" if told["downloaded"] else "Already there, nothing was downloaded:"
+    console.print(f"{deed} {told['path']} ({told['bytes']:,} bytes)", soft_wrap=True)
+    console.print(f"Verified: {told['check']}, {told['sha256']}", soft_wrap=True)
+    console.print(f"Licence and citation: {told['notice']}", soft_wrap=True)
+    console.print(f"Next: {told['init']}", soft_wrap=True)
 
 
 def _light(light: str) -> Text:

@@ -17,6 +17,7 @@ from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
     AMOUNT_LIMIT,
     MONEY_UNITS,
+    PRICE_UNITS,
     QUANTITY_UNITS,
     SCHEMAS,
     SCORE_UNITS,
@@ -35,7 +36,12 @@ DUPLICATE, EXCLUDED = "duplicate", "excluded"
 NO_FAULTS = {DUPLICATE, EXCLUDED}
 REPETITION = "Counted once; nothing to mend."
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
-_UNITS = {"money": MONEY_UNITS, "number": QUANTITY_UNITS, "score": SCORE_UNITS}
+_UNITS = {
+    "money": MONEY_UNITS,
+    "price": PRICE_UNITS,
+    "number": QUANTITY_UNITS,
+    "score": SCORE_UNITS,
+}
 _PRODUCT = "(number_unit_price * number_quantity)"
 
 
@@ -176,7 +182,9 @@ def _numbers(sql_types: Mapping[str, str], schema: LogSchema, mapping: LogMappin
     for name, sql_type in sql_types.items():
         kind = schema.column(name).kind
         if kind in _UNITS:
-            worth = _worth(mapping) if kind == "money" and "currency" in sql_types else ""
+            worth = (
+                _worth(mapping) if kind in {"money", "price"} and "currency" in sql_types else ""
+            )
             cell = reading.number(f"raw_{name}", sql_type, mapping.decimal)
             yield f"{cell}{worth} AS number_{name}"
 

@@ -14,6 +14,9 @@ from typing import Literal
 MONEY_UNITS = 100
 """Amounts are summed as integers of 1/100, so that sums do not depend on row order."""
 
+PRICE_UNITS = 1_000_000
+"""Prices of one piece are kept as integers of 1/1,000,000: some cost less than a cent."""
+
 QUANTITY_UNITS = 1000
 """Quantities are summed as integers of 1/1000."""
 
@@ -23,7 +26,7 @@ SCORE_UNITS = 1000
 AMOUNT_LIMIT = 1e12
 """An amount beyond this is taken for a fault of the source, not for a sale."""
 
-ColumnKind = Literal["id", "time", "money", "number", "text", "score"]
+ColumnKind = Literal["id", "time", "money", "price", "number", "text", "score"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ PURCHASES = LogSchema(
         _TS,
         Column("amount", "money", "money of the row; below zero is a return", filled=True),
         Column(
-            "unit_price", "money", "price of one piece; times quantity where amount is not mapped"
+            "unit_price", "price", "price of one piece; times quantity where amount is not mapped"
         ),
         Column("order_id", "text", "lines that share it at one instant are one order"),
         Column("product_id", "text", "what was bought"),
