@@ -33,11 +33,11 @@ def wrong_page(path: Path, chunks: Sequence[tuple[int, int]]) -> int | None:
     """
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         for begin, length in chunks:
-            at, end = begin, begin + length
-            while at < end:
-                page = at
+            position, limit = begin, begin + length
+            while position < limit:
+                page = position
                 try:
-                    fields, at = _struct(content, at)
+                    fields, position = _struct(content, position)
                     size, crc = fields[_COMPRESSED_SIZE], fields.get(_CRC)
                 except (IndexError, KeyError, RecursionError):
                     return None if page == chunks[0][0] else page
@@ -45,69 +45,69 @@ def wrong_page(path: Path, chunks: Sequence[tuple[int, int]]) -> int | None:
                     return None
                 if (
                     size < 0
-                    or at + size > end
-                    or zlib.crc32(content[at : at + size]) != crc % 2**32
+                    or position + size > limit
+                    or zlib.crc32(content[position : position + size]) != crc % 2**32
                 ):
                     return page
-                at += size
+                position += size
     return None
 
 
-def _struct(content: mmap.mmap, at: int) -> tuple[dict[int, int], int]:
+def _struct(content: mmap.mmap, position: int) -> tuple[dict[int, int], int]:
     """The whole numbers of a struct by field, and where it ends; the rest is passed over."""
     fields: dict[int, int] = {}
     number = 0
-    while head := content[at]:
+    while head := content[position]:
         delta, kind = head >> 4, head & 15
-        at += 1
+        position += 1
         if delta:
             number += delta
         else:
-            number, at = _zigzag(content, at)
+            number, position = _zigzag(content, position)
         if _BYTE < kind <= _I64:
-            fields[number], at = _zigzag(content, at)
+            fields[number], position = _zigzag(content, position)
         else:
-            at = _after(content, at, kind)
-    return fields, at + 1
+            position = _after(content, position, kind)
+    return fields, position + 1
 
 
-def _after(content: mmap.mmap, at: int, kind: int) -> int:
+def _after(content: mmap.mmap, position: int, kind: int) -> int:
     """Where a value that is of no interest ends."""
     if kind in (_TRUE, _FALSE):
-        return at
+        return position
     if kind in (_BYTE, _DOUBLE):
-        return at + (1 if kind == _BYTE else 8)
+        return position + (1 if kind == _BYTE else 8)
     if kind <= _I64:
-        return _varint(content, at)[1]
+        return _varint(content, position)[1]
     if kind == _BINARY:
-        length, at = _varint(content, at)
-        return at + length
+        length, position = _varint(content, position)
+        return position + length
     if kind in (_LIST, _SET):
-        return _after_list(content, at)
+        return _after_list(content, position)
     if kind == _STRUCT:
-        return _struct(content, at)[1]
+        return _struct(content, position)[1]
     raise IndexError(kind)
 
 
-def _after_list(content: mmap.mmap, at: int) -> int:
-    size, kind = content[at] >> 4, content[at] & 15
-    at += 1
+def _after_list(content: mmap.mmap, position: int) -> int:
+    size, kind = content[position] >> 4, content[position] & 15
+    position += 1
     if size == 15:
-        size, at = _varint(content, at)
+        size, position = _varint(content, position)
     for _ in range(size):
-        at = at + 1 if kind in (_TRUE, _FALSE) else _after(content, at, kind)
-    return at
+        position = position + 1 if kind in (_TRUE, _FALSE) else _after(content, position, kind)
+    return position
 
 
-def _zigzag(content: mmap.mmap, at: int) -> tuple[int, int]:
-    value, at = _varint(content, at)
-    return (value >> 1) ^ -(value & 1), at
+def _zigzag(content: mmap.mmap, position: int) -> tuple[int, int]:
+    value, position = _varint(content, position)
+    return (value >> 1) ^ -(value & 1), position
 
 
-def _varint(content: mmap.mmap, at: int) -> tuple[int, int]:
+def _varint(content: mmap.mmap, position: int) -> tuple[int, int]:
     value = shift = 0
-    while (byte := content[at]) & 0x80:
+    while (byte := content[position]) & 0x80:
         value |= (byte & 0x7F) << shift
         shift += 7
-        at += 1
-    return value | byte << shift, at + 1
+        position += 1
+    return value | byte << shift, position + 1
