@@ -67,10 +67,11 @@ def account(con: duckdb.DuckDBPyConnection, log: str, source: str) -> LogCheck:
     for code, reason in names:
         rejected[reason] += int(told.rows[code])
     kept = int(told.rows[0]) - repeats
+    first, last = (told.first, told.last) if "ts" in columns_of(con, log) else (None, None)
     return LogCheck(
         log, source, int(told.rows.sum()), kept, kept,
         {reason: n for reason, n in sorted(rejected.items(), key=_most_first) if n},
-        told.customers, told.first, told.last,
+        told.customers, first, last,
     )  # fmt: skip
 
 

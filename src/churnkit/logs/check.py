@@ -290,7 +290,7 @@ def _column_reasons(column: Column, sql_type: str) -> Iterator[Reason]:
     if column.kind in _UNITS:
         yield from _number_reasons(name, blank)
     if column.kind == "time":
-        yield from _time_reasons(name, "" if column.required else f"NOT {blank} AND ")
+        yield from _time_reasons(name, "" if column.required else f" AND NOT {blank}")
 
 
 def _blank(column: Column, sql_type: str) -> str:
@@ -298,7 +298,10 @@ def _blank(column: Column, sql_type: str) -> str:
     raw = f"raw_{column.name}"
     if _is_text(column):  # NaN is a gap, not a name
         return f"({reading.is_blank(raw, column.name, sql_type)})"
-    return f"({raw} IS NULL OR TRIM({raw}) = '')" if sql_type == "VARCHAR" else f"({raw} IS NULL)"
+    empty = f"({raw} IS NULL OR TRIM({raw}) = '')" if sql_type == "VARCHAR" else f"{raw} IS NULL"
+    # What was read is not blank; said first, it spares looking at the text again.
+    value = column.name if column.kind == "time" else f"number_{column.name}"
+    return f"({value} IS NULL AND {empty})"
 
 
 def _currency_reason(mapping: LogMapping) -> Reason:
@@ -311,7 +314,7 @@ def _currency_reason(mapping: LogMapping) -> Reason:
 
 def _number_reasons(name: str, blank: str) -> Iterator[Reason]:
     number = f"number_{name}"
-    unreadable, infinite = f"NOT {blank} AND {number} IS NULL", f"NOT isfinite({number})"
+    unreadable, infinite = f"{number} IS NULL AND NOT {blank}", f"NOT isfinite({number})"
     too_large = f"abs({number}) > {AMOUNT_LIMIT}"
     mend = "Write a plain number, or declare decimal for this log."
     yield Reason(f"unreadable_{name}", name, unreadable, mend)
@@ -323,7 +326,7 @@ def _time_reasons(name: str, given: str) -> Iterator[Reason]:
     early, late = (f"epoch_us(TIMESTAMP '{day}')" for day in _PLAUSIBLE)
     mend = "Write YYYY-MM-DD HH:MM:SS, or set time_format or calendar for this log."
     span = f"Times must lie between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]}."
-    yield Reason(f"unreadable_{name}", name, f"{given}{name} IS NULL", mend)
+    yield Reason(f"unreadable_{name}", name, f"{name} IS NULL{given}", mend)
     yield Reason(f"implausible_{name}", name, f"NOT {name} BETWEEN {early} AND {late}", span)
 
 

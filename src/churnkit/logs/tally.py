@@ -7,6 +7,7 @@ log itself is sorted, grouped or copied.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -32,7 +33,8 @@ class Tally:
     rows
         Rows by code, shape (256,); code 0 are the rows that keep the contract.
     first, last
-        Time of the first and last of these, microseconds UTC; ``None`` if there is none.
+        Time of the first and last of these, microseconds UTC; ``None`` if there is none, 0 if the
+        log has no times.
     customers
         Distinct customers among them.
     suspects
@@ -72,6 +74,7 @@ def _tally(con: duckdb.DuckDBPyConnection, log: str, *, as_read: bool) -> Tally:
         only = f"WHERE hash({who}) % {passes} = {k}" if passes > 1 else ""
         for batch in _batches(con, log, who, same, only):
             part.add(batch, must_be_plain=not as_read)
+        part.sort()
         parts.append(part)
     return Tally(
         rows=np.sum([part.rows for part in parts], axis=0),
@@ -103,10 +106,10 @@ def _identity(
 def _batches(
     con: duckdb.DuckDBPyConnection, log: str, who: str, same: tuple[str, ...], only: str
 ) -> Iterator[pa.RecordBatch]:
-    ts = "ts" if "ts" in columns_of(con, log) else "NULL::BIGINT"
+    ts = "COALESCE(ts, 0)" if "ts" in columns_of(con, log) else "0::BIGINT"
     yield from con.sql(
-        f"SELECT code, {ts} AS ts, hash({who}) AS who, hash({', '.join(same)}) AS h, plain "
-        f"FROM {log}_judged {only}"
+        f"SELECT code, {ts} AS ts, hash({who}) AS who, hash({', '.join(same)}) AS h, "
+        f"plain OR code > 0 AS plain FROM {log}_judged {only}"
     ).to_arrow_reader(_BATCH)
 
 
@@ -128,29 +131,32 @@ class _Pass:
 
     def add(self, batch: pa.RecordBatch, *, must_be_plain: bool) -> None:
         """Add a batch of ``code``, ``ts``, ``who``, ``h`` and ``plain``."""
-        import pyarrow.compute as pc
-
-        code = batch.column("code").to_numpy()
-        self.rows += np.bincount(code, minlength=256)
-        good = batch if not code.any() else batch.filter(pc.equal(batch.column("code"), 0))
-        if must_be_plain and not pc.all(good.column("plain")).as_py():
+        code, ts, who, hashes, plain = (c.to_numpy(zero_copy_only=False) for c in batch.columns)
+        if must_be_plain and not plain.all():
             raise _NotPlainError
-        span = slice(self._filled, self._filled + len(good))
-        self._who[span] = good.column("who").to_numpy()
-        self._hashes[span] = good.column("h").to_numpy()
+        self.rows += np.bincount(code, minlength=256)
+        good = code == 0
+        span = slice(self._filled, self._filled + int(good.sum()))
+        self._who[span], self._hashes[span] = who[good], hashes[good]
         self._filled = span.stop
-        span_of = pc.min_max(good.column("ts")).as_py()  # of nothing, or of NULLs, it is None
-        self.first = min(filter(_is_known, (self.first, span_of["min"])), default=None)
-        self.last = max(filter(_is_known, (self.last, span_of["max"])), default=None)
+        self._widen(ts[good])
+
+    def _widen(self, ts: np.ndarray) -> None:
+        known = [moment for moment in (self.first, self.last) if moment is not None]
+        if len(ts):
+            self.first = min(*known, int(ts.min())) if known else int(ts.min())
+            self.last = max(*known, int(ts.max())) if known else int(ts.max())
+
+    def sort(self) -> None:
+        """Sort the hashes, two at a time: the library lets other threads run meanwhile."""
+        self._who, self._hashes = self._who[: self._filled], self._hashes[: self._filled]
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            list(pool.map(np.ndarray.sort, (self._who, self._hashes)))
 
     def customers(self) -> int:
-        """Distinct customers of the rows that keep the contract."""
-        who = self._who[: self._filled]
-        who.sort()
-        return int(len(who) > 0) + int((who[1:] != who[:-1]).sum())
+        """Distinct customers of the rows that keep the contract, once sorted."""
+        return int(self._filled > 0) + int((self._who[1:] != self._who[:-1]).sum())
 
     def suspects(self) -> np.ndarray:
-        """Hashes that occur more than once among the rows that keep the contract."""
-        hashes = self._hashes[: self._filled]
-        hashes.sort()
-        return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
+        """Hashes that occur more than once among the rows that keep the contract, once sorted."""
+        return np.unique(self._hashes[1:][self._hashes[1:] == self._hashes[:-1]])

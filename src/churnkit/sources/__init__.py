@@ -168,6 +168,8 @@ def connect(memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnecti
         con.execute(f"SET temp_directory = {literal(spill)}")
         if memory_limit is not None:
             con.execute(f"SET memory_limit = {literal(memory_limit)}")
+        # The engine goes on while a batch that it handed over is being looked at.
+        con.execute("SET streaming_buffer_size = '64MB'")
         con.execute("SET autoinstall_known_extensions = false")
         con.execute("SET autoload_known_extensions = false")
         yield con
