@@ -8,13 +8,14 @@ as of 2024-05-15, the day after the last one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 # Read when the first OpenMP library is loaded, and scikit-learn may load one before churnkit.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
+import stores
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -34,6 +35,18 @@ hypothesis_settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("patient")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[stores.Postgres]:
+    yield stores.postgres()
+    stores.sweep()
+
+
+@pytest.fixture(scope="module")
+def mysql() -> Iterator[stores.MySql]:
+    yield stores.mysql()
+    stores.sweep()
 
 
 @pytest.fixture(scope="session")

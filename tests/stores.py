@@ -58,10 +58,13 @@ class Store(ABC):
         """A new table of texts; its name for churnkit."""
         name = f"t{uuid4().hex[:8]}"
         told = ", ".join(f"{self.quoted(column)} {self.text}" for column in columns)
-        self.run(f"CREATE TABLE {self.sql(name)} ({told})")
-        for row in rows:
-            cells = ", ".join("NULL" if cell is None else self.cell(cell) for cell in row)
-            self.run(f"INSERT INTO {self.sql(name)} VALUES ({cells})")
+        filled = (
+            ", ".join("NULL" if cell is None else self.cell(cell) for cell in row) for row in rows
+        )
+        self.run(
+            f"CREATE TABLE {self.sql(name)} ({told})",
+            *(f"INSERT INTO {self.sql(name)} VALUES ({cells})" for cells in filled),
+        )
         return self.table(name)
 
     def cell(self, text: str) -> str:

@@ -41,6 +41,11 @@ def test_two_articles_at_one_price_are_two_lines_though_the_article_is_not_mappe
     assert logs.checks[0].rejected == {"duplicate": 1}
 
 
+def test_a_column_of_provenance_must_be_there():
+    with pytest.raises(DataError, match=r"no column 'aricle' \(named by provenance\)\nDid you"):
+        logs_of(purchases=TWO_ARTICLES, contract=with_mapping(provenance=("aricle",)))
+
+
 def test_rows_that_differ_only_in_their_provenance_are_one():
     table = """
         customer | ts         | amount | sheet
@@ -112,6 +117,17 @@ def test_of_two_rows_about_one_customer_the_first_counts():
     assert logs.checks[1].rejected == {"duplicate": 1}
 
 
+def test_what_is_done_about_a_second_row_of_a_customer_is_told():
+    logs = logs_of(
+        purchases="customer | ts | amount\nanna | 2024-01-01 | 5\nanna | 2024-01-01 | 5",
+        customers="customer | value\nanna | 100\nanna | 200",
+    )
+    assert [row["mend"] for row in logs.rejected.to_pylist()] == [
+        "Counted once; nothing to mend.",
+        "The first row of each customer_id counts; keep only that one.",
+    ]
+
+
 # ── Rows excluded on purpose ────────────────────────────────────────────────────────────────
 
 
@@ -129,6 +145,26 @@ def test_rows_can_be_excluded_by_any_column_of_the_source():
     )
     (check,) = logs_of(purchases=table, contract=contract).checks
     assert (check.kept, check.rejected, check.faulty) == (2, {"excluded": 2}, 0)
+
+
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [
+        ([5.0, None, 7.0], "5"),
+        ([5, 6, 7], "5"),
+        ([0.25, None, 7.0], "0.25"),
+        (["\u00a0POST\t", "sale", None], " POST"),
+        ([None, "sale", "M"], ""),
+        ([" ", "sale", "M"], ""),
+        ([True, False, None], "true"),
+    ],
+)
+def test_values_to_exclude_are_written_as_ids_are_read(cells, value):
+    frame = pd.DataFrame(
+        {"customer_id": ["a", "b", "c"], "ts": "2024-01-01", "amount": 5, "by": cells}
+    )
+    logs = read_logs(frame, contract=with_mapping(exclude={"by": (value,)}))
+    assert [(row["row"], row["reason"]) for row in logs.rejected.to_pylist()] == [(1, "excluded")]
 
 
 def test_a_column_to_exclude_by_must_be_there():
@@ -222,6 +258,33 @@ def test_of_a_long_log_some_customers_are_loaded_and_all_rows_are_judged(monkeyp
     # The same customers of every log, each with all of their events.
     some = set(found.logs.customer_ids)
     assert len(found.logs.activity) == len(visits[visits.customer_id.isin(some)].drop_duplicates())
+
+
+def test_how_many_events_a_long_log_has_is_not_told_from_some_of_its_customers(monkeypatch):
+    from churnkit.logs import inspection
+
+    monkeypatch.setattr(inspection, "ROWS_LOADED", 100)
+    frame = pd.DataFrame(
+        {"customer_id": np.arange(200).astype(str), "ts": "2024-01-01", "amount": 1}
+    )
+    found = inspect_logs({"purchases": source_of(frame, "")}, LAX)
+    assert (found.one_in, found.logs.checks[0].folded) == (2, None)
+
+
+def test_where_some_customers_leave_a_log_empty_all_are_loaded(monkeypatch):
+    from churnkit.logs import inspection
+
+    monkeypatch.setattr(inspection, "ROWS_LOADED", 1)
+    purchases = pd.DataFrame({"customer_id": ["a"] * 3, "ts": "2024-01-01", "amount": [1, 2, 3]})
+    ids = np.arange(500).astype(str)
+    visits = pd.DataFrame({"customer_id": ids, "ts": "2024-01-01", "event": "visit"})
+    sources = {"purchases": source_of(purchases, ""), "activity": source_of(visits, "")}
+    found = inspect_logs(sources, LAX)
+    assert found.one_in == 1
+    assert {log: len(events) for log, events in found.logs.events.items()} == {
+        "purchases": 1,
+        "activity": 500,
+    }
 
 
 def test_inspecting_reads_the_same_logs():

@@ -24,16 +24,18 @@ from tests.test_report import HOSTILE, Reader, assert_harmless, places
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def summarised(question: Question, too_little: tuple[str, ...] = (), **logs: Any) -> dict[str, Any]:
+def summarised(
+    question: Question, too_little: tuple[str, ...] = (), one_in: int = 1, **logs: Any
+) -> dict[str, Any]:
     """The summary of a check, as the project makes it."""
     contract = Contract(max_rejected_share=1.0)
     with connect() as con:
         rows = {log: source_of(given, log).attach(con, log) for log, given in logs.items()}
         checks = judge_all(con, rows, contract)
         profiles = [profile(con, log, contract, rows[log]) for log in logs]
-        checked = load(con, checks, contract)
+        checked = load(con, checks, contract, one_in)
     listed = "reports/rejected.csv" if checked.rejected is not None else None
-    return checkup_summary(checked, question, profiles, too_little, listed)
+    return checkup_summary(checked, question, profiles, too_little, listed, one_in)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +144,16 @@ def test_a_part_of_the_customers_is_called_so(summary, capsys):
     assert "read from one in 8 customers" in Reader(render_checkup(summary)).text
     terminal.show_checkup(summary)
     assert "read from one in 8 customers" in capsys.readouterr().out
+
+
+def test_figures_from_a_part_of_the_customers_say_so():
+    ids = [f"c{k}" for k in range(600)]
+    frame = pd.DataFrame({"customer_id": ids, "ts": "2024-01-01", "amount": 5})
+    summary = summarised(Question(), one_in=2, purchases=frame)
+    (once,) = (f for f in summary["findings"] if f["code"] == "mostly_once")
+    assert once["says"].endswith("(among one in 2 customers)")
+    assert summary["logs"][0]["folded"] is None
+    assert "not counted" in Reader(render_checkup(summary)).text
 
 
 def test_a_sound_log_leaves_no_empty_tables():

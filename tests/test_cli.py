@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -335,3 +339,35 @@ class TestBadInput:
     def test_an_unknown_definition_of_churn_is_a_usage_error(self, here: Path) -> None:
         result = run("init", "--purchases", "purchases.csv", "--churn", "boredom")
         assert result.exit_code == 2
+
+
+ENDED = """
+import os, sys
+from threading import Timer
+from churnkit import cli
+from churnkit.sources import connect
+
+@cli.app.command()
+def wait(number: int) -> None:
+    with connect() as con:
+        Timer(0.3, os.kill, (os.getpid(), number)).start()
+        while True:
+            con.execute("SELECT sum(hash(range)) FROM range(10_000_000)").fetchall()
+
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_ended_leaves_no_temporary_files(number: int, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ENDED, "wait", str(int(number))],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 128 + number
+    assert "Traceback" not in ended.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from churnkit.clock import Cutoff
-from churnkit.config import FILE_NAME, Settings, load_settings
+from churnkit.config import FILE_NAME, Settings, json_schema, load_settings
 from churnkit.dataset import Schedule
 from churnkit.errors import ConfigError, DataError
 from churnkit.labels import Question
@@ -69,6 +71,11 @@ reports = "r"
 name = "shop"
 tracking_uri = "sqlite:///x.db"
 """
+
+
+FUZZ = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @pytest.fixture
@@ -205,6 +212,11 @@ IMPOSSIBLE = {
     replaced("= 0.25", "= 1.5"): "'max_rejected_share' in [quality] = 1.5",
     replaced("= 0.25", '= "5 %"'): "valid number",
     replaced("yellow = 0.3", "yellow = nan"): "finite number",
+    replaced("yellow = 0.3", "yellow = 0"): "'yellow' in [lights] = 0",
+    replaced("red = 0.6", "red = 1.0"): "'red' in [lights] = 1.0",
+    MINIMAL + "rates = { EUR = 0 }\n": "'EUR' in [logs.purchases.rates] = 0",
+    MINIMAL + '[engine]\nmemory_limit = "99999999999999TB"\n': "'memory_limit' in [engine]",
+    MINIMAL + "[logs.activity]\npath = 'x'\nkinds.str = 5\n": "'str' in [logs.activity.kinds] = 5",
     replaced("yellow = 0.3", "yellow = true"): "valid number",
     replaced("high = 10", "high = inf"): "'high' in [logs.surveys.instruments.nps]",
     replaced("high = 10", 'high = "10"'): "valid number",
@@ -233,11 +245,12 @@ def test_an_impossible_value_is_named_with_its_key(text, load, tmp_path):
         (replaced("low = 1, high = 10", "low = 10, high = 1"), "scale of nps: 10.0 is not below 1"),
         (replaced("low = 1, high = 10", "low = 3, high = 3"), "scale of nps: 3.0 is not below 3.0"),
         (replaced("effort", "NPS"), "'nps' stands twice in [logs.surveys.instruments]"),
+        (MINIMAL + "rates = { EUR = 1, eur = 2 }\n", "rates] 'EUR' stands twice"),
+        (MINIMAL + 'calendar = "jalali"\ntime_format = "%Y"\n', "time_format does not go with"),
         (replaced("yellow = 0.3", "yellow = 0.6"), "yellow = 0.6 and red = 0.6 are out of order"),
-        (replaced("red = 0.6", "red = 1.0"), "red = 1.0 are out of order"),
-        (replaced("yellow = 0.3", "yellow = 0"), "yellow = 0.0"),
         (replaced("silent_30d", "silent"), "rules_off names a rule that does not exist: 'silent'"),
         (replaced('= "cancellation"', '= "cancelation"'), "'cancelation' in [logs.activity.kinds]"),
+        (replaced('= "cancellation"', '= " "'), "'unregister' in [logs.activity.kinds] has no"),
         (replaced("Asia/Tehran", "Asia/Teheran"), "the time zone 'Asia/Teheran' is unknown"),
         (replaced("Asia/Tehran", ""), "the time zone '' is unknown"),
         (replaced("Asia/Tehran", "../../etc/passwd"), "is unknown"),
@@ -275,6 +288,7 @@ def test_a_missing_key_is_named(text, found, load):
         ('url = "sqlite:///a.db"\ntable = "a"\nquery = "SELECT 1"', "a url needs either a table"),
         ('url = "sqlite:///a.db"\ntable = "a"\nsheet = "May"', "sheet does not go with a url"),
         ('path = "a.csv"\ntable = "a"', "table does not go with a path"),
+        ('path = "postgresql://db/shop#orders"', "a path is no address"),
     ],
 )
 def test_a_log_has_one_source(keys, found, load):
@@ -292,6 +306,22 @@ def test_a_log_has_one_source(keys, found, load):
 )
 def test_a_password_in_the_file_is_refused_and_not_repeated(text, load):
     with pytest.raises(ConfigError, match=r"holds a password\nWrite \$\{NAME\}") as told:
+        load(text)
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[logs.purchases]\npath = "sqlite://r:hunter2@h/d#t"\n',
+        '[logs.purchases]\npath = ["a.csv", "sqlite://r:hunter2@h/d#t"]\n',
+        '[logs.purchases]\nurl = ["p://r:hunter2@h/d"]\ntable = "t"\n',
+        '[logs]\npurchases = "p://r:hunter2@h/d"\n',
+        'logs = "p://r:hunter2@h/d"\n',
+    ],
+)
+def test_a_password_in_the_wrong_place_is_not_repeated_either(text, load):
+    with pytest.raises(ConfigError) as told:
         load(text)
     assert "hunter2" not in str(told.value)
 
@@ -335,6 +365,71 @@ def test_a_time_format_that_is_none_is_told_when_the_log_is_read(load, tmp_path)
     (tmp_path / "orders.csv").write_text("customer_id,ts\nanna,2024-01-01\n")
     with pytest.raises(ConfigError, match="'%Q' of the purchases log is no pattern"):
         load(MINIMAL + 'time_format = "%Q"\n').read_logs()
+
+
+# ── The schema for editors ──────────────────────────────────────────────────────────────────
+
+
+def plain_keys(told: dict, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Every key of the schema that takes a switch, a choice or a number: its place and limits."""
+    defined = json_schema()["$defs"]
+    for key, of in told["properties"].items():
+        options = [of, *of.get("anyOf", ())]
+        for option in options:
+            if "$ref" in option:
+                yield from plain_keys(defined[option["$ref"].rpartition("/")[2]], (*place, key))
+            elif "enum" in option or option.get("type") in {"boolean", "integer", "number"}:
+                yield (*place, key), option
+
+
+def allowed(of: dict) -> st.SearchStrategy:
+    if "enum" in of:
+        return st.sampled_from(of["enum"])
+    if of["type"] == "boolean":
+        return st.booleans()
+    if of["type"] == "integer":
+        return st.integers(of["minimum"], of["maximum"])
+    low, high = (of.get(key, of.get(f"exclusive{key.title()}")) for key in ("minimum", "maximum"))
+    return st.floats(
+        low, high, exclude_min="exclusiveMinimum" in of, exclude_max="exclusiveMaximum" in of,
+        allow_nan=False, allow_infinity=False, allow_subnormal=False,
+    )  # fmt: skip
+
+
+PLAIN = dict(plain_keys(json_schema()))
+LIMIT_EACH_OTHER = {("lights", "yellow"), ("lights", "red")}
+
+
+def test_the_schema_tells_every_switch_choice_and_number():
+    assert {("question", "churn"), ("logs", "activity", "decimal")} <= PLAIN.keys()
+    assert {("logs", "surveys", "fold_ids"), ("quality", "max_rejected_share")} <= PLAIN.keys()
+
+
+@FUZZ
+@given(data=st.data(), place=st.sampled_from(sorted(PLAIN.keys() - LIMIT_EACH_OTHER)))
+def test_what_the_schema_allows_is_taken(data, place, tmp_path):
+    value = data.draw(allowed(PLAIN[place]))
+    log = place[1] if place[0] == "logs" else "purchases"
+    lines = f'logs.{log}.path = "x"\n{".".join(place)} = {toml(value)}\n'
+    told = settings_or_fault(tmp_path / "x.toml", lines)
+    for part in place:
+        told = getattr(told, part)
+    assert told == value
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    # JSON has no inf and nan.
+    [(text, False) for text in IMPOSSIBLE if "= inf" not in text and "= nan" not in text]
+    + [(MINIMAL, True), (FULL, True)],
+)
+def test_the_schema_refuses_impossible_values_and_takes_others(text, valid):
+    jsonschema = pytest.importorskip("jsonschema")
+    told = json.loads(json.dumps(tomllib.loads(text), default=str))
+    validator = jsonschema.Draft202012Validator(
+        json_schema(), format_checker=jsonschema.FormatChecker()
+    )
+    assert validator.is_valid(told) == valid
 
 
 # ── Whatever the file holds, settings or one message come out ───────────────────────────────
@@ -386,16 +481,12 @@ def assert_usable(told: Settings | ConfigError) -> None:
         told.asked(), told.schedule(), told.policy(), told.contract(), told.registry()
 
 
-FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
 @FUZZ
 @given(table=st.dictionaries(KEYS, VALUES, max_size=4))
 @example(table={"logs": {"purchases": {"path": "x", "columns": {"": "x"}}}})
 @example(table={"logs": {"surveys": {"path": "", "instruments": {"low": {"x": 1}}}}})
 @example(table={"logs": {"purchases": {"path": "\0"}}})
+@example(table={"str": 1})
 def test_any_toml_gives_settings_or_a_fault(table, tmp_path):
     lines = "\n".join(f"{quoted(key)} = {toml(value)}" for key, value in table.items())
     assert tomllib.loads(lines).keys() == table.keys()

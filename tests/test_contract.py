@@ -60,7 +60,7 @@ def check_of(logs: Logs, log: str):
 # ── Every reason, by the smallest log that shows it ─────────────────────────────────────────
 
 FILL, NUMBER, FINITE, UNIT = "Fill", "Write a plain number", "NaN and infinity", "Check the unit"
-TIME, SPAN = "Write YYYY-MM-DD HH:MM:SS, or set time_format", "between 1970-01-01 and 2200-01-01"
+TIME, SPAN = "Write YYYY-MM-DD HH:MM:SS of a day that exists", "between 1970-01-01 and 2200-01-01"
 SCALE = "[logs.surveys.instruments]"
 
 FAULTS = {
@@ -598,6 +598,10 @@ def test_other_events_keep_their_own_name_as_a_slug():
         "Ünder_müde": "ünder_müde",
         "خرید": "خرید",
     }
+
+
+def test_events_without_a_letter_keep_their_name_as_it_is():
+    assert kinds_of(["!!!", "🎉"]) == {"!!!": "!!!", "🎉": "🎉"}
 
 
 # ── Names that would break careless SQL ─────────────────────────────────────────────────────

@@ -413,7 +413,7 @@ class TestAServer:
         said = refusal(site, tmp_path, Patience(0.3, 1, lambda seconds: None))
         over.set()
         assert "bytes came in 0.3 seconds" in said
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
     def test_that_speaks_no_http_is_named(self, site: Site, tmp_path: Path) -> None:
         site.faults = [lambda handler: handler.wfile.write(b"SSH-2.0-nothing\r\n\r\n")] * 3

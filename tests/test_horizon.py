@@ -149,6 +149,14 @@ def test_where_nobody_leaves_no_horizon_parts():
     assert "no horizon parts those who left" in found.says
 
 
+def test_pauses_longer_than_any_horizon_are_not_blamed_on_the_history():
+    found = advice(buying(800, gap=400, leave=0.0, days=15 * 365), Question())
+    assert found.suggested_days is None
+    assert found.nine_of_ten_days > max(CANDIDATES)
+    assert "later than any horizon that is looked at" in found.says
+    assert "too short" not in found.says
+
+
 def test_a_short_history_gives_no_advice():
     logs = logs_of(
         purchases="""

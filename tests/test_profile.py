@@ -335,6 +335,16 @@ def test_ids_that_are_not_healthy(ids: dict[str, int], code: str, words: str):
     assert words in said(profile_of("purchases", with_ids(**ids)), code)
 
 
+def test_the_way_to_set_nobody_aside_is_written_as_it_is_declared():
+    mapping = LogMapping({"customer_id": "Kunde", "ts": "ts"})
+    frame = with_ids(Guest=7).rename(columns={"customer_id": "Kunde"})
+    (found,) = (
+        f for f in profile_of("purchases", frame, Contract({"purchases": mapping})).findings
+        if f.code == "ids_of_nobody"
+    )  # fmt: skip
+    assert '"Kunde" = ["Guest"] under [logs.purchases.exclude]' in found.hint
+
+
 def test_healthy_ids_are_not_spoken_of():
     assert not {c for c in codes(profile_of("purchases", with_ids())) if c.startswith("ids_")}
 
@@ -518,6 +528,14 @@ def test_events_are_told_by_how_they_are_understood():
         ("wishlist", 2, "wishlist", "own name"),
     ]
     assert said(found, "events_of_own_name").startswith("20.0% of the rows count under their own")
+
+
+def test_a_known_event_is_known_however_its_words_are_joined():
+    found = profile_of("activity", happened(**{"Payment Failed": 3, "e-mail": 1}))
+    assert [(e.event, e.kind, e.how) for e in found.events] == [
+        ("Payment Failed", "payment_failed", "known"),
+        ("e-mail", "e-mail", "own name"),
+    ]
 
 
 def test_known_events_need_no_word():

@@ -505,6 +505,66 @@ def test_questions_are_proposed_with_the_scale_they_are_known_for_or_seen_with(p
     ]  # fmt: skip
 
 
+# ── What is not taken, and why ──────────────────────────────────────────────────────────────
+
+
+def test_objects_are_no_ids(proposed):
+    rows = [{"customer": f'{{"id":"u{k % 9}"}}', "ts": "2024-01-01"} for k in range(60)]
+    with pytest.raises(DataError, match="'customer' by name, but not by content") as told:
+        proposed("purchases", pd.DataFrame(rows))
+    assert "as a column of its own, called customer_id" in told.value.mend
+
+
+def test_objects_beside_the_columns_that_are_read_are_told(proposed):
+    rows = {"customer_id": ["a", "b"], "ts": ["2024-01-01"] * 2, "items": ['[{"sku":"A"}]'] * 2}
+    told = proposed("purchases", pd.DataFrame(rows))
+    assert "product_id" not in told.columns
+    assert any("'items' holds objects or lists" in sentence for sentence in told.noticed)
+
+
+def test_a_uid_is_a_customer_but_for_the_uid_of_an_order(proposed):
+    rows = "".join(f"u{k % 9},2024-01-{1 + k % 28:02d},login\n" for k in range(60))
+    assert proposed("activity", f"uid,ts,event\n{rows}").columns["customer_id"] == "uid"
+    with pytest.raises(DataError, match="no column looks like customer_id"):
+        proposed("activity", f"order_uid,ts,event\n{rows}")
+
+
+def test_amounts_of_which_some_are_no_numbers_are_read_and_told(proposed):
+    told = proposed("purchases", sold("amount", ["5.50", "7.25", "8.10", "n/a"] * 15))
+    assert told.columns["amount"] == "amount"
+    assert told.reasons["amount"].sure == "likely"
+    assert any(n.startswith("25.0% of the cells in 'amount' are no numbers") for n in told.notes)
+
+
+def test_money_that_is_no_number_is_shown_masked(proposed):
+    told = proposed("purchases", sold("amount", ["€ 12.34"] * 60))
+    assert "amount" not in told.columns
+    assert any("('amount' by name, but not by content, such as € 99.94)" in n for n in told.noticed)
+
+
+def test_days_as_spreadsheets_number_them_are_told_to_be_written_as_dates(proposed):
+    with pytest.raises(DataError, match="'date' by name, but not by content") as told:
+        proposed("purchases", "customer_id,date\na,44929.123\nb,44930.5\n")
+    assert "YYYY-MM-DD" in told.value.mend
+
+
+def test_a_file_without_names_of_columns_is_told_so(proposed):
+    with pytest.raises(DataError, match="the first row holds data") as told:
+        proposed("purchases", "10,2023-01-03 02:57:00,33.88\n11,2023-01-04 02:57:00,5.10\n")
+    assert "customer_id,ts" in told.value.mend
+
+
+def test_a_scale_that_is_not_the_usual_one_is_told(proposed):
+    rows = "".join(f"a{k % 9},2024-01-01,nps,{1 + k % 10}\n" for k in range(200))
+    told = proposed("surveys", f"customer_id,ts,instrument,score\n{rows}")
+    assert any(n.startswith("'nps' is read on 1 to 10: check the scale") for n in told.notes)
+
+
+def test_one_value_repeats_and_two_repeat(proposed):
+    told = proposed("activity", "customer_id,ts,event\n" + "a,2024-01-01,login\n" * 3)
+    assert told.reasons["event"].why == "the name says it; 1 value that repeats"
+
+
 # ── Files that cannot be read ───────────────────────────────────────────────────────────────
 
 

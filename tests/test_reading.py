@@ -67,6 +67,8 @@ def faults(logs: Logs) -> list[tuple[int, str]]:
         ("١٬٢٣٤", 1234, 1234, 1234),
         ("\u200f۷", 7, 7, 7),
         ("1e3", 1000, None, None),
+        (".5", 0.5, None, 0.5),
+        ("-,5", None, -0.5, None),
         ("", None, None, None),
         ("12 euro", None, None, None),
         ("1-2", None, None, None),
@@ -152,6 +154,12 @@ def test_currencies_are_summed_in_their_declared_worth():
     assert "[logs.purchases.rates]" in logs.rejected.to_pylist()[0]["mend"]
 
 
+def test_rates_need_a_column_for_the_currency():
+    table = "customer | ts | amount\nanna | 2024-01-01 | 5"
+    with pytest.raises(DataError, match="has rates, but no column for currency"):
+        purchases(LogMapping(rates={"EUR": 1.0}), table)
+
+
 # ── Times ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -227,6 +235,33 @@ def test_jalali_times_are_those_of_the_business_zone():
 def test_iso_times_may_be_written_in_other_digits(con, digits):
     read = reading.instant("x", "VARCHAR", LogMapping(), "UTC")
     assert value(con, read, "2024-01-02 03:04".translate(digits)) == 1704164640_000000
+
+
+@pytest.mark.parametrize("gap", ["  ", "\t", " T"])
+def test_a_time_without_a_zone_is_in_the_business_zone_whatever_the_gap(con, gap):
+    read = reading.instant("x", "VARCHAR", LogMapping(), "Asia/Tehran")
+    expected = value(con, read, "2024-01-02 03:04")
+    assert value(con, read, f"2024-01-02{gap}03:04") in {expected, None}
+    assert value(con, read, f"2024-01-02{gap}03:04:00+03:30") in {expected, None}
+
+
+@pytest.mark.parametrize("word", ["epoch", "infinity", "now", "today"])
+def test_words_that_the_engine_takes_for_times_are_none(con, word):
+    assert value(con, reading.instant("x", "VARCHAR", LogMapping(), "UTC"), word) is None
+
+
+@pytest.mark.parametrize(
+    ("day", "mapping"),
+    [
+        (20240102, LogMapping(time_format="%Y%m%d")),
+        (14021012, LogMapping(calendar="jalali")),
+    ],
+)
+def test_days_may_be_written_as_numbers_with_gaps_between(day, mapping):
+    frame = pd.DataFrame({"customer_id": ["anna", "ben"], "ts": [day, None], "amount": 1})
+    logs = read_logs(frame, contract=Contract({"purchases": mapping}, max_rejected_share=1.0))
+    assert [str(Cutoff(int(ts))) for ts in logs.purchases.ts] == ["2024-01-02"]
+    assert faults(logs) == [(2, "missing_ts")]
 
 
 def test_a_pattern_reads_other_digits_too(con):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -240,6 +241,14 @@ def test_the_schema_for_editors_stands_beside(shop, tmp_path):
     first = (tmp_path / FILE_NAME).read_text(encoding="utf-8").splitlines()[0]
     assert first == f"#:schema ./{SCHEMA_NAME}"
     assert json.loads((tmp_path / SCHEMA_NAME).read_text(encoding="utf-8")) == json_schema()
+
+
+def test_what_is_written_keeps_to_that_schema(shop, tmp_path):
+    validator = pytest.importorskip("jsonschema").Draft202012Validator(json_schema())
+    write_config(tmp_path / FILE_NAME, shop, QuestionSection())
+    told = tomllib.loads((tmp_path / FILE_NAME).read_text(encoding="utf-8"))
+    assert told["logs"].keys() == shop.keys()
+    validator.validate(told)
 
 
 # ── Tables of stores ────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -21,18 +20,6 @@ from churnkit.sinks import write_table
 
 MAY, JUNE = "2024-05-15", "2024-06-15"
 TABLE = 'scores; "x" --'
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    yield stores.postgres()
-    stores.sweep()
-
-
-@pytest.fixture(scope="module")
-def mysql() -> Iterator[stores.MySql]:
-    yield stores.mysql()
-    stores.sweep()
 
 
 @pytest.fixture(params=["postgres", "mysql", "sqlite"])
@@ -328,15 +315,16 @@ def test_readers_never_see_a_mixture(store: Store) -> None:
     done = Event()
 
     def look() -> None:
-        while not done.is_set():
+        while not done.wait(0.002):
             seen.add(tuple(sorted({light for _, _, light in held(store)})))
-            time.sleep(0.002)
 
     reader = Thread(target=look)
     reader.start()
-    for light in "xyz":
-        publish(store, large(300, light))
-    done.set()
-    reader.join()
+    try:
+        for light in "xyz":
+            publish(store, large(300, light))
+    finally:
+        done.set()
+        reader.join()
     assert seen <= {("w",), ("x",), ("y",), ("z",)}
     assert seen

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,7 +17,8 @@ from same import assert_same_logs
 
 from churnkit.errors import DataError
 from churnkit.logs import Contract, Logs
-from churnkit.sources import read_logs
+from churnkit.sources import FrameSource, read_logs
+from churnkit.sources.files import reading_error
 
 
 def set_aside(logs: Logs) -> list[tuple[int, str]]:
@@ -151,7 +153,8 @@ def test_the_caller_keeps_its_frame_as_it_was():
         (pd.DataFrame({"customer_id": [object()], "ts": "2024-01-01"}), "column customer_id"),
         (pd.DataFrame({"customer_id": [2**70, 1], "ts": "2024-01-01"}), "too large"),
         (pd.DataFrame([["a", "b", "c"]], columns=["ts", "x", "x"]), "two columns 'x'"),
-        (pd.DataFrame(index=["a"]), "at least one column"),
+        (pd.DataFrame(index=["a"]), "has no columns"),
+        (pa.table({}).to_reader(), "has no columns"),
     ],
 )
 def test_what_is_no_log(rows, found):
@@ -159,6 +162,25 @@ def test_what_is_no_log(rows, found):
         read_logs(rows)
     assert found in told.value.found
     assert told.value.mend
+
+
+def test_a_stream_that_breaks_off_is_told_without_its_traceback():
+    def batches():
+        yield pa.record_batch({"customer_id": ["a"], "ts": ["2024-01-01"]})
+        raise ValueError("the pipe broke")
+
+    schema = pa.schema({"customer_id": pa.string(), "ts": pa.string()})
+    with pytest.raises(DataError) as told:
+        read_logs(pa.RecordBatchReader.from_batches(schema, batches()))
+    assert told.value.found.startswith("the purchases frame breaks off: ")
+    assert "the pipe broke" in told.value.found
+    assert "Traceback" not in str(told.value)
+
+
+def test_what_the_engine_cannot_read_of_a_frame_is_no_damaged_file():
+    told = reading_error([FrameSource(None, "the frame")], duckdb.Error("Error: odd type"))
+    assert told.found == "the frame cannot be read: odd type"
+    assert "damaged" not in told.mend
 
 
 def test_ids_that_are_objects_are_text():

@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import stores
@@ -22,18 +22,6 @@ from churnkit.sources.stores import SqlSource
 from churnkit.sources.stores.address import Address
 
 ODD = 'x"; DROP TABLE t; --'
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    yield stores.postgres()
-    stores.sweep()
-
-
-@pytest.fixture(scope="module")
-def mysql() -> Iterator[stores.MySql]:
-    yield stores.mysql()
-    stores.sweep()
 
 
 @pytest.fixture
@@ -69,11 +57,11 @@ def texts(source: SqlSource) -> dict[str, list[str | None]]:
 
 
 def refused(source: SqlSource, error: type[ChurnkitError] = DataError) -> str:
-    """What is said when a source cannot be read; it takes no longer than a few seconds."""
+    """What is said when a source cannot be read, long before the usual patience of 300 seconds."""
     begun = time.monotonic()
     with connect() as con, pytest.raises(error) as caught:
         source.attach(con, "purchases")
-    assert time.monotonic() - begun < 8
+    assert time.monotonic() - begun < 30
     return str(caught.value)
 
 
@@ -365,11 +353,12 @@ def test_a_mysql_connection_cut_half_way_is_told(mysql: stores.MySql) -> None:
 
 
 def test_a_query_that_is_given_up_ends_on_the_server_too(postgres: Postgres) -> None:
-    source = SqlSource(postgres.url, query="SELECT pg_sleep(60)::text", timeout_seconds=0.5)
+    own = f"pg_sleep(60)::text AS t{uuid4().hex}"
+    source = SqlSource(postgres.url, query=f"SELECT {own}", timeout_seconds=0.5)
     assert "needs a longer timeout_seconds" in refused(source)
     running = (
         "SELECT count(*) FROM pg_stat_activity WHERE "
-        "query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+        f"strpos(query, '{own}') > 0 AND pid <> pg_backend_pid()"
     )
     until = time.monotonic() + 5
     while postgres.rows(running) != [(0,)] and time.monotonic() < until:
@@ -382,7 +371,8 @@ def test_a_locked_table_is_told(postgres: Postgres) -> None:
     with postgres.connected() as con, con.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
-        told = refused(SqlSource(postgres.url, table=table, timeout_seconds=1))
+        # Long enough for a busy machine to connect before the server gives up at 80 %.
+        told = refused(SqlSource(postgres.url, table=table, timeout_seconds=3))
         cursor.execute("ROLLBACK")
     assert "lock" in told
 

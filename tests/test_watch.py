@@ -96,3 +96,12 @@ def test_a_staged_column_holds_every_value_whatever_the_batches(
         staged.flush()
         held = con.execute("SELECT CAST(a AS VARCHAR) FROM staged ORDER BY rowid").fetchall()
     assert [value for (value,) in held] == [value for batch in told for value in batch]
+
+
+def test_rows_that_just_fill_a_piece_are_kept_and_nothing_is_left_to_add() -> None:
+    batch = pa.RecordBatch.from_arrays([pa.array(["x" * 2**20] * 33)], ["a"])
+    with connect() as con:
+        staged = Staging(con, "staged")
+        staged.add(batch)
+        staged.flush()
+        assert con.execute("SELECT count(*) FROM staged").fetchall() == [(33,)]

@@ -22,6 +22,10 @@ class _Group(TyperGroup):
         except ChurnkitError as error:
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+        except RuntimeError as error:
+            if str(error) != _INTERRUPTED:
+                raise
+            raise KeyboardInterrupt from error
 
 
 class ChurnChoice(StrEnum):
@@ -51,6 +55,7 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
 ]
 _TOML = Path("churnkit.toml")
+_INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
 
 
 def _print_version(asked: bool) -> None:
@@ -264,5 +269,26 @@ def demo(
 
 
 def main() -> None:
-    """Entry point of the ``churnkit`` command."""
-    app(prog_name="churnkit")
+    """Entry point of the ``churnkit`` command.
+
+    Whoever ends the process (SIGTERM, SIGHUP) interrupts it as Ctrl-C does, so that its temporary
+    files go too; the exit code is 128 and the number of the signal.
+    """
+    import signal
+
+    asked: list[int] = []
+
+    def end(number: int, _frame: object) -> None:
+        asked.append(number)
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        known = getattr(signal, name, None)
+        if known is not None and signal.getsignal(known) is signal.SIG_DFL:  # nohup ignores it
+            signal.signal(known, end)
+    try:
+        app(prog_name="churnkit")
+    except SystemExit:
+        if asked:
+            raise SystemExit(128 + asked[0]) from None
+        raise

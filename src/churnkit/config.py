@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import reprlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def load_settings(path: Path) -> Settings:
     _require_known_columns(path, settings)
     settings.policy()
     _require_scales(path, settings)
-    _require_no_mistyped_kind(path, settings)
+    _require_kinds(path, settings)
     return settings
 
 
@@ -178,7 +178,7 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     faults = error.errors()
     # A key that is missing may be there under the unknown one, so that is told first.
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    *section, key = [str(part) for part in fault["loc"] if part not in _UNION_PARTS]
+    *section, key = _keys(fault["loc"])
     if fault["type"] == "value_error":
         name = ".".join([*section, key])
         return f"{path}: [{name}] {fault['ctx']['error']}", "docs/settings.md tells every key."
@@ -187,7 +187,17 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
         return _unknown_key(where, key, section)
     if fault["type"] == "missing":
         return f"{where} is missing", "Add it; churnkit init writes a whole file."
-    return f"{where} = {reprlib.repr(fault['input'])}: {fault['msg']}", "Mend the value."
+    # An address may hold a password, which no message repeats.
+    hidden = "://" in str(fault["input"])
+    given = "an address" if hidden else reprlib.repr(fault["input"])
+    return f"{where} = {given}: {fault['msg']}", "Mend the value."
+
+
+def _keys(place: Sequence[str | int]) -> Iterator[str]:
+    """The keys of the file that lead to a place; what follows a path may be its type."""
+    for before, part in zip((None, *place), place, strict=False):
+        if before != "path" or part not in _UNION_PARTS:
+            yield str(part)
 
 
 def _unknown_key(where: str, key: str, section: Sequence[str]) -> tuple[str, str]:
@@ -238,9 +248,19 @@ def _require_scales(path: Path, settings: Settings) -> None:
         )
 
 
-def _require_no_mistyped_kind(path: Path, settings: Settings) -> None:
+def _require_kinds(path: Path, settings: Settings) -> None:
+    told = settings.logs.activity.kinds if settings.logs.activity else {}
+    nameless = [event for event, kind in told.items() if not kind.strip()]
+    if nameless:
+        raise ConfigError(
+            f"{path}: {nameless[0]!r} in [logs.activity.kinds] has no kind",
+            "Name one, or remove the line to count the event under its own name.",
+        )
+    _require_no_mistyped_kind(path, told.values())
+
+
+def _require_no_mistyped_kind(path: Path, kinds: Iterable[str]) -> None:
     # A kind of the user's own is welcome; one that nearly is a known kind would be lost on rules.
-    kinds = settings.logs.activity.kinds.values() if settings.logs.activity else ()
     for kind in sorted({kind.strip().lower() for kind in kinds} - EVENT_KINDS.keys()):
         near = difflib.get_close_matches(kind, EVENT_KINDS, n=1, cutoff=0.85)
         if near:

@@ -56,7 +56,7 @@ class Coverage:
         One entry for each other log of events.
     newcomers
         Month (``YYYY-MM``, business zone) → customers whose first event of the log it holds,
-        every month of the log in rising order.
+        every month from the first newcomers to the last in rising order.
     findings
         What to look at.
     """
@@ -129,7 +129,7 @@ def _single_cohort(logs: Logs, log: str, first: np.ndarray) -> Iterator[Finding]
     day = Cutoff(newest, logs.zone).local.date()
     after = int(first_observer(np.array([newest]), np.sort(first))[0])
     later = len(first) - after
-    who = f"only {later:,} new customers" if later else "no new customers"
+    who = f"only {some(later, 'new customer')}" if later else "no new customers"
     yield Finding(
         "single_cohort", "warn",
         f"{who} after {day}: {after:,} of {len(first):,} first appear in the first "

@@ -8,6 +8,7 @@ from churnkit.dataset import CHURNERS, STAYERS, Schedule, build_dataset
 from churnkit.features import FeatureSpec
 from churnkit.labels import Question
 from churnkit.logs import Logs
+from churnkit.logs.profile.finding import some
 
 CUSTOMERS = 500
 
@@ -35,7 +36,7 @@ def _customers(logs: Logs, question: Question, one_in: int) -> list[str]:
     customers = len(np.unique(logs.events[question.log].customer)) * one_in
     if customers >= CUSTOMERS:
         return []
-    return [f"{customers:,} customers in the {question.log} log; {CUSTOMERS} are wanted"]
+    return [f"{some(customers, 'customer')} in the {question.log} log; {CUSTOMERS} are wanted"]
 
 
 def _history(logs: Logs, question: Question) -> list[str]:

@@ -63,7 +63,8 @@ class HorizonAdvice:
     suggested_days
         The shortest candidate from which on at most `FEW_RETURN` come back within as many days
         again, if half of all returns come sooner; else the shortest that nine of ten returns
-        come before; ``None`` if the history is too short for either.
+        come before; ``None`` if the history is too short for either, or that is longer than any
+        candidate.
     parts
         Whether the suggestion is of the first kind: it parts those who left from those who
         pause.
@@ -200,6 +201,12 @@ class Silence:
 
 
 def _says(found: HorizonAdvice) -> str:
+    if found.suggested_days is None and found.curve and found.nine_of_ten_days:
+        return (
+            f"{_opening(found.asked_days, found.asked)} Nine of ten returns come within "
+            f"{found.nine_of_ten_days} days, later than any horizon that is looked at: customers "
+            "pause too long here for silence to tell who left."
+        )
     if found.suggested_days is None:
         return "The history is too short to say after how many silent days customers are gone."
     return f"{_opening(found.asked_days, found.asked)} {_compared(found)}"

@@ -117,7 +117,9 @@ def _log_section(folder: Path, proposal: Proposal) -> Iterator[str]:
     if not proposal.looked_at_all:
         yield f"# Looked at: {proposal.looked_at:,} rows, the first ones and some of the others."
     yield from (f"# Noticed: {note}." for note in proposal.noticed)
-    yield from (f"# Undecided: {note}." for note in proposal.notes)
+    yield from (
+        f"# Undecided: {note}{'' if note.endswith('?') else '.'}" for note in proposal.notes
+    )
     yield f"[{name}.columns]  # column of churnkit = column of yours  # meaning; how sure, and why"
     yield from _columns(proposal)
     if proposal.kinds:

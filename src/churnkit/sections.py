@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from churnkit.lights import RULE_NAMES
 from churnkit.logs import SCHEMAS, LogMapping
 from churnkit.sources import FileSource, Source, SqlSource
 from churnkit.sources.stores.address import require_no_password, rooted
@@ -20,6 +22,9 @@ _OF_FILES, _OF_STORES = ("encoding", "delimiter", "sheet"), ("table", "query")
 Days = Annotated[int, Field(strict=True, ge=1, le=3_650)]
 Count = Annotated[int, Field(strict=True, ge=1, le=180)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Rate = Annotated[Number, Field(gt=0)]
+Edge = Annotated[Number, Field(gt=0, lt=1)]
+RuleName = Annotated[str, WithJsonSchema({"type": "string", "enum": list(RULE_NAMES)})]
 
 
 def _without_password(url: str) -> str:
@@ -28,6 +33,17 @@ def _without_password(url: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_without_password)]
+
+
+def _once_each(rates: dict[str, float]) -> dict[str, float]:
+    names = [name.strip().upper() for name in rates]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]!r} stands twice; upper and lower case are the same")
+    return rates
+
+
+Rates = Annotated[dict[str, Rate], AfterValidator(_once_each)]
 
 
 def _columns_of(log: str) -> dict[str, Any]:
@@ -105,14 +121,20 @@ class LogSection(Section):
     provenance: tuple[str, ...] = ()
     """Source columns that say where a row came from: rows that differ only in them are one."""
     exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Source column = values of rows to set aside on purpose."""
-    rates: dict[str, Number] = Field(default_factory=dict)
-    """Currency = worth of one unit of it; rows of other currencies are set aside."""
+    """Source column = list of the values of rows to set aside on purpose; "" is an empty cell."""
+
+    @model_validator(mode="after")
+    def _is_one_calendar(self) -> LogSection:
+        if self.calendar == "jalali" and self.time_format is not None:
+            raise ValueError('time_format does not go with calendar = "jalali"')
+        return self
 
     @model_validator(mode="after")
     def _is_one_source(self) -> LogSection:
         if (self.path is None) == (self.url is None):
             raise ValueError("name either a path or a url")
+        if "://" in str(self.path):  # it may hold a password, so it is not repeated as a file
+            raise ValueError("a path is no address; a store is named by url and table")
         if self.url is not None and (self.table is None) == (self.query is None):
             raise ValueError("a url needs either a table or a query")
         given, beside = ("path", _OF_STORES) if self.url is None else ("url", _OF_FILES)
@@ -145,7 +167,6 @@ class LogSection(Section):
             fold_ids=self.fold_ids,
             provenance=self.provenance,
             exclude=self.exclude,
-            rates=self.rates,
         )
 
 
@@ -153,6 +174,12 @@ class PurchasesSection(LogSection):
     """The purchases: ``[logs.purchases]``."""
 
     columns: PurchasesColumns = Field(default_factory=dict)
+    rates: Rates = Field(default_factory=dict)
+    """Currency = worth of one unit of it; rows of other currencies are set aside."""
+
+    def mapping(self) -> LogMapping:
+        """How the rows are read."""
+        return replace(super().mapping(), rates=self.rates)
 
 
 class ActivitySection(LogSection):
@@ -214,11 +241,11 @@ class TrainingSection(Section):
 class LightsSection(Section):
     """Thresholds and rules: ``[lights]``."""
 
-    yellow: Number = 0.4
+    yellow: Edge = 0.4
     """Lower edge of yellow, inclusive."""
-    red: Number = 0.7
+    red: Edge = 0.7
     """Lower edge of red, inclusive."""
-    rules_off: tuple[str, ...] = ()
+    rules_off: tuple[RuleName, ...] = ()
     """Rules that do not speak."""
 
 
@@ -240,7 +267,7 @@ class OutputSection(Section):
 class EngineSection(Section):
     """What reading may use: ``[engine]``."""
 
-    memory_limit: str | None = Field(default=None, pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$")
+    memory_limit: str | None = Field(default=None, pattern=r"^\d{1,6}(\.\d+)? ?[KMGT]i?B$")
     """Memory of the engine, such as "4GB"; what does not fit goes to a temporary folder."""
 
 

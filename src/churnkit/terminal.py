@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from churnkit.lights import SHAPES
+from churnkit.logs.profile.finding import some
 
 _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
 _SEVERITIES = {"stop": ("■", "red"), "warn": ("▲", "yellow"), "note": ("○", "dim")}
@@ -236,7 +237,8 @@ def _show_customers(console: Console, coverage: Mapping[str, Any], one_in: int) 
     if one_in > 1:
         console.print(f"What follows is read from one in {one_in:,} customers.")
     console.print(
-        f"{customers:,} customers in {coverage['log']}, {once / customers:.0%} of them once only"
+        f"{some(customers, 'customer')} in {coverage['log']}, "
+        f"{once / customers:.0%} of them once only"
     )
     for other in coverage["shared"]:
         console.print(f"  {other['both'] / customers:.0%} of them also in {other['log']}")

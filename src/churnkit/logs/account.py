@@ -26,10 +26,11 @@ class LogCheck:
         Name of the log and of the file, table or frame it was read from.
     read, kept, folded
         Rows read, rows that keep the contract, and what is left when lines of one order and
-        rows of one instant are folded.
+        rows of one instant are folded; the last is ``None`` if only some of them were.
     rejected
         Reason code → rows set aside for it, the most frequent first; ``duplicate`` counts exact
-        repetitions, ``excluded`` what was set aside on purpose.
+        repetitions (of customers all but the first row of each), ``excluded`` what was set aside
+        on purpose.
     customers
         Distinct customers among the kept rows.
     first, last
@@ -40,7 +41,7 @@ class LogCheck:
     source: str
     read: int
     kept: int
-    folded: int
+    folded: int | None
     rejected: Mapping[str, int]
     customers: int
     first: int | None
@@ -56,8 +57,7 @@ def account(con: duckdb.DuckDBPyConnection, log: str, source: str) -> LogCheck:
     """Count the rows of a judged log by what became of them, and find the exact repetitions.
 
     Afterwards the view ``<log>_kept`` holds the rows that are kept, and the table
-    ``<log>_repeats`` the ``file`` and ``row`` of the repetitions. ``folded`` is not known yet and
-    equals ``kept``.
+    ``<log>_repeats`` the ``file`` and ``row`` of the repetitions. ``folded`` is not known yet.
     """
     told = tally(con, log)
     _set_repeats_aside(con, log, told)
@@ -69,7 +69,7 @@ def account(con: duckdb.DuckDBPyConnection, log: str, source: str) -> LogCheck:
     kept = int(told.rows[0]) - repeats
     first, last = (told.first, told.last) if "ts" in columns_of(con, log) else (None, None)
     return LogCheck(
-        log, source, int(told.rows.sum()), kept, kept,
+        log, source, int(told.rows.sum()), kept, None,
         {reason: n for reason, n in sorted(rejected.items(), key=_most_first) if n},
         told.customers, first, last,
     )  # fmt: skip

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 DUPLICATE, EXCLUDED = "duplicate", "excluded"
 NO_FAULTS = {DUPLICATE, EXCLUDED}
-REPETITION = "Counted once; nothing to mend."
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
 _UNITS = {
     "money": MONEY_UNITS,
@@ -67,7 +66,7 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
     Raises
     ------
     DataError
-        If a required column is not mapped, or a mapped one is not in the source.
+        If a required column is not mapped, or one that the mapping names is not in the source.
     ConfigError
         If the time format is no pattern.
     """
@@ -76,6 +75,7 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
     types = _types(con, rows)
     columns = _mapped(schema, mapping, types)
     sql_types = {c.name: types[src] for c, src in columns}
+    _require_what_is_named(log, mapping, types, sql_types)
     raw = ", ".join(f"{quoted(src)} AS {quoted('raw_' + c.name)}" for c, src in columns)
     numbers = ", ".join(_numbers(sql_types, schema, mapping)) or "NULL"
     typed = ", ".join(_typed(c, sql_types[c.name], mapping, contract.zone) for c, _ in columns)
@@ -88,7 +88,7 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
         CREATE OR REPLACE TEMP VIEW {log}_judged AS
         WITH raw AS (SELECT {rows.file_sql} AS file, {rows.row} AS row, {raw},
                             {_rest(types, columns, mapping)} AS rest,
-                            {_excluded(mapping, types, log)} AS is_excluded FROM {rows.table}),
+                            {_excluded(mapping, types)} AS is_excluded FROM {rows.table}),
              numbers AS (SELECT *, {numbers} FROM raw),
              typed AS (SELECT *, {typed}{_row_total(sql_types)} FROM numbers),
              judged AS (SELECT *, {_plain(sql_types, schema, mapping)} AS plain,
@@ -115,8 +115,15 @@ def all_reasons(log: str) -> list[Reason]:
     cells = {column.name: "VARCHAR" for column in schema.columns}
     return [
         *_reasons(schema, cells, (), mapping),
-        Reason(DUPLICATE, "", "false", REPETITION),
+        Reason(DUPLICATE, "", "false", repetition(log)),
     ]
+
+
+def repetition(log: str) -> str:
+    """What to do about the rows of a log that are set aside as repetitions."""
+    if SCHEMAS[log].key:  # they may differ in all else
+        return f"The first row of each {' and '.join(SCHEMAS[log].key)} counts; keep only that one."
+    return "Counted once; nothing to mend."
 
 
 def _types(con: duckdb.DuckDBPyConnection, rows: Rows) -> dict[str, str]:
@@ -146,6 +153,20 @@ def _mapped(
             "price of the row.",
         )
     return [(schema.column(name), source) for name, source in chosen.items()]
+
+
+def _require_what_is_named(
+    log: str, mapping: LogMapping, types: Mapping[str, str], sql_types: Mapping[str, str]
+) -> None:
+    for column in mapping.exclude:
+        _require_in_source(log, column, "named by exclude", types)
+    for column in mapping.provenance:
+        _require_in_source(log, column, "named by provenance", types)
+    if mapping.rates and "currency" not in sql_types:
+        raise DataError(
+            f"the {log} log has rates, but no column for currency",
+            f"Map currency in [logs.{log}.columns], or leave the rates out.",
+        )
 
 
 def _require_in_source(log: str, column: str, use: str, types: Mapping[str, str]) -> None:
@@ -182,9 +203,7 @@ def _numbers(sql_types: Mapping[str, str], schema: LogSchema, mapping: LogMappin
     for name, sql_type in sql_types.items():
         kind = schema.column(name).kind
         if kind in _UNITS:
-            worth = (
-                _worth(mapping) if kind in {"money", "price"} and "currency" in sql_types else ""
-            )
+            worth = _worth(mapping) if kind in {"money", "price"} else ""
             cell = reading.number(f"raw_{name}", sql_type, mapping.decimal)
             yield f"{cell}{worth} AS number_{name}"
 
@@ -251,15 +270,14 @@ def _is_text(column: Column) -> bool:
     return column.kind in {"id", "text"}
 
 
-def _excluded(mapping: LogMapping, types: Mapping[str, str], log: str) -> str:
-    for column in mapping.exclude:
-        _require_in_source(log, column, "named by exclude", types)
-    branches = (
-        f"TRIM(CAST({quoted(column)} AS VARCHAR)) IN ({listed(values)})"
+def _excluded(mapping: LogMapping, types: Mapping[str, str]) -> str:
+    tests = (
+        f"COALESCE({reading.text(quoted(column), types[column])}, '') "
+        f"IN ({listed(map(str.strip, values))})"
         for column, values in mapping.exclude.items()
         if values
     )
-    return " OR ".join(f"COALESCE({branch}, false)" for branch in branches) or "false"
+    return " OR ".join(tests) or "false"
 
 
 def _reasons(
@@ -270,7 +288,7 @@ def _reasons(
 ) -> Iterator[Reason]:
     if mapping.exclude:
         yield Reason(EXCLUDED, "", "is_excluded", "Set aside on purpose, by exclude.")
-    if mapping.rates and "currency" in sql_types:  # money of it has no worth to be judged by
+    if mapping.rates:  # money of it has no worth to be judged by
         yield _currency_reason(mapping)
     for name, sql_type in sql_types.items():
         yield from _column_reasons(schema.column(name), sql_type)
@@ -324,7 +342,10 @@ def _number_reasons(name: str, blank: str) -> Iterator[Reason]:
 
 def _time_reasons(name: str, given: str) -> Iterator[Reason]:
     early, late = (f"epoch_us(TIMESTAMP '{day}')" for day in _PLAUSIBLE)
-    mend = "Write YYYY-MM-DD HH:MM:SS, or set time_format or calendar for this log."
+    mend = (
+        "Write YYYY-MM-DD HH:MM:SS of a day that exists, or set time_format or calendar for this "
+        "log."
+    )
     span = f"Times must lie between {_PLAUSIBLE[0]} and {_PLAUSIBLE[1]}."
     yield Reason(f"unreadable_{name}", name, f"{name} IS NULL{given}", mend)
     yield Reason(f"implausible_{name}", name, f"NOT {name} BETWEEN {early} AND {late}", span)

@@ -96,7 +96,7 @@ def load(
 
 
 def _folded(check: LogCheck, events: Mapping[str, Events]) -> LogCheck:
-    return replace(check, folded=len(events[check.log])) if check.log in events else check
+    return replace(check, folded=len(events[check.log]) if check.log in events else check.kept)
 
 
 def _judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contract) -> None:

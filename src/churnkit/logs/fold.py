@@ -66,4 +66,4 @@ def _kind(kinds: Mapping[str, str]) -> str:
         for event, kind in known.items()
     )
     slug = r"trim(regexp_replace(lower(event), '[^\p{L}\p{N}]+', '_', 'g'), '_')"
-    return f"CASE {branches} ELSE {slug} END"
+    return f"CASE {branches} ELSE COALESCE(NULLIF({slug}, ''), lower(event)) END"

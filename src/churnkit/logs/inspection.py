@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from churnkit.logs.account import stop_if_too_many
+from churnkit.logs.account import LogCheck, stop_if_too_many
 from churnkit.logs.collect import judge_all, load
 from churnkit.logs.profile import LogProfile, profile
 from churnkit.logs.quarantine import write_quarantine
@@ -69,5 +69,16 @@ def inspect(
         stop_if_too_many(check, limit=1.0)
     # The customers log is compared with the others, so that it comes after them.
     profiles = {log: profile(con, log, contract, tables[log]) for log in SCHEMAS if log in tables}
+    logs, one_in = _load(con, checks, contract)
+    return Inspection(logs, profiles, tuple(written), one_in)
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection, checks: list[LogCheck], contract: Contract
+) -> tuple[Logs, int]:
+    """The events of one in so many customers, and in how many; of all if that leaves a log none."""
     one_in = max(-(-max(check.kept for check in checks) // ROWS_LOADED), 1)
-    return Inspection(load(con, checks, contract, one_in), profiles, tuple(written), one_in)
+    logs = load(con, checks, contract, one_in)
+    if one_in > 1 and not all(map(len, logs.events.values())):
+        return load(con, checks, contract), 1
+    return logs, one_in

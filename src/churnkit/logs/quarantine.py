@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.atomic import whole_file
-from churnkit.logs.check import DUPLICATE, REPETITION
+from churnkit.logs.check import DUPLICATE, repetition
 from churnkit.logs.sql import literal
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def _rejected(logs: Iterable[str]) -> Iterator[str]:
                 SELECT {literal(log)} AS log, file, row, {log}_reasons.reason, found, mend
                 FROM {log}_judged JOIN {log}_reasons USING (code) WHERE code > 0
                 UNION ALL
-                SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL, {literal(REPETITION)}
+                SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL,
+                       {literal(repetition(log))}
                 FROM {log}_repeats)"""
 
 

@@ -14,7 +14,7 @@ from churnkit.logs.sql import literal
 
 TEXT_TYPES = {"VARCHAR", '"NULL"'}
 EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
-_NAIVE = r"^\d+[-/]\d+[-/]\d+([ T][\d:.]+)?$"  # ISO text without an offset or a zone
+_NAIVE = r"^\d+[-/]\d+[-/]\d+([T\s]+[\d:.]+)?$"  # ISO text without an offset or a zone
 _USUAL = ("____-__-__ __:__:__", "____-__-__T__:__:__", "____-__-__ __:__", "____-__-__")
 _ZONED = re.compile(r"(?<!%)(%%)*%[zZ]")
 _BLANKS = r"[\p{Cc}\p{Z}]"  # also the no-break spaces of spreadsheets and web pages
@@ -89,7 +89,7 @@ def number(raw: str, sql_type: str, decimal: str | None) -> str:
         return f"COALESCE(TRY_CAST({raw} AS DOUBLE), {dear})"
     point, group = (r"\.", ",") if decimal == "." else (",", r"\.")
     gap = rf"(?:{group}|{_BLANKS}|'')"
-    shape = rf"^[+-]?(\d{{1,3}}({gap}\d{{3}})+|\d+)({point}\d+)?$"
+    shape = rf"^[+-]?((\d{{1,3}}({gap}\d{{3}})+|\d+)({point}\d+)?|{point}\d+)$"
     bare = f"regexp_replace({trimmed(plain)}, '{gap}', '', 'g')"
     grouped = f"regexp_matches({trimmed(plain)}, '{shape}')"
     return f"CASE WHEN {grouped} THEN TRY_CAST(replace({bare}, '{decimal}', '.') AS DOUBLE) END"
@@ -111,9 +111,9 @@ def instant(raw: str, sql_type: str, mapping: LogMapping, zone: str) -> str:
     if time_format in EPOCHS:
         return f"TRY_CAST({number(raw, sql_type, None)} * {EPOCHS[time_format]} AS BIGINT)"
     if mapping.calendar == "jalali":
-        return _local(jalali.timestamp(trimmed(_ascii_digits(raw))), zone)
+        return _local(jalali.timestamp(_written(raw, sql_type)), zone)
     if time_format:
-        parsed = f"try_strptime({trimmed(_ascii_digits(raw))}, {literal(time_format)})"
+        parsed = f"try_strptime({_written(raw, sql_type)}, {literal(time_format)})"
         return _micros(parsed) if _ZONED.search(time_format) else _local(parsed, zone)
     if sql_type not in TEXT_TYPES:
         raise DataError(
@@ -123,6 +123,11 @@ def instant(raw: str, sql_type: str, mapping: LogMapping, zone: str) -> str:
     return _iso(raw, zone)
 
 
+def _written(raw: str, sql_type: str) -> str:
+    """Text of a date, also of one that is written as a number such as 20240131."""
+    return text(_ascii_digits(raw) if sql_type in TEXT_TYPES else raw, sql_type)
+
+
 def _iso(raw: str, zone: str) -> str:
     """ISO text with or without a zone."""
     usual = " OR ".join(f"{raw} LIKE '{shape}'" for shape in _USUAL)
@@ -130,7 +135,10 @@ def _iso(raw: str, zone: str) -> str:
     cell = trimmed(_ascii_digits(raw))
     naive = _local(f"TRY_CAST({cell} AS TIMESTAMP)", zone)
     zoned = _micros(f"TRY_CAST({cell} AS TIMESTAMPTZ)")
-    slow = f"WHEN regexp_matches({cell}, '{_NAIVE}') THEN {naive} ELSE {zoned}"
+    slow = (
+        f"WHEN regexp_matches({cell}, '{_NAIVE}') THEN {naive} "
+        f"WHEN regexp_matches({cell}, '^\\d') THEN {zoned}"  # not words such as epoch
+    )
     return (
         f"COALESCE(CASE WHEN ({usual}) AND {raw} >= '0001' THEN {quick} END, "
         f"CASE WHEN {raw} IS NULL THEN NULL {slow} END)"

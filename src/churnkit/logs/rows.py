@@ -57,3 +57,29 @@ def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
             name = f"{name}_{position}"
         kept[name.lower()] = name
     return tuple(kept.values())
+
+
+def free_name(wanted: str, columns: Iterable[str]) -> str:
+    """The wanted name, made longer until no column has it in any case.
+
+    Examples
+    --------
+    >>> free_name("file", ["id", "FILE"])
+    'file_'
+    """
+    taken = {c.lower() for c in columns}
+    while wanted in taken:
+        wanted += "_"
+    return wanted
+
+
+def row_number(columns: Iterable[str]) -> str:
+    """SQL of the number of a row of a temporary table that was filled in order; 1 is the first.
+
+    Examples
+    --------
+    >>> row_number(["id"]), row_number(["id", "RowID"])
+    ('rowid + 1', 'row_number() OVER ()')
+    """
+    # A column of that name hides the engine's own, which costs nothing to read.
+    return "rowid + 1" if free_name("rowid", columns) == "rowid" else "row_number() OVER ()"

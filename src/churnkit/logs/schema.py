@@ -181,7 +181,8 @@ class LogMapping:
         ``None`` for ISO text and for real timestamps.
     calendar
         Calendar of text timestamps; Jalali ones are ``YYYY-MM-DD`` with ``-``, ``/`` or ``.``,
-        or ``YYYYMMDD``, and may be followed by a time of day.
+        or ``YYYYMMDD``, and may be followed by a time of day, without a zone of its own;
+        they need no ``time_format``.
     decimal
         What separates the decimals of numbers written as text; the other one of point and
         comma may then group thousands. ``None`` reads plain numbers such as ``1234.5`` only.
@@ -192,7 +193,8 @@ class LogMapping:
         Source columns that say where a row came from (a sheet, a file, a load), not what
         happened: two rows that differ only in them are one.
     exclude
-        Source column → values whose rows are set aside on purpose, which is no fault.
+        Source column → values whose rows are set aside on purpose, which is no fault; ``""``
+        stands for empty cells.
     rates
         Currency → what one unit of it is worth; rows of other currencies are set aside. Empty:
         money of all currencies is summed as it stands.
@@ -224,7 +226,8 @@ class Contract:
         Business time zone: naive timestamps are in it, and days begin in it. In the hour that
         clocks skip they move forward by it; in the hour that comes twice they are the second.
     max_rejected_share
-        Share of a log's rows, duplicates aside, that may be set aside before reading stops.
+        Share of a log's rows that may be set aside for a fault before reading stops;
+        repetitions and rows excluded on purpose are none.
     """
 
     mappings: Mapping[str, LogMapping] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from churnkit.coverage import coverage
 from churnkit.horizon import FEW_RETURN, advice
 from churnkit.labels import Question
 from churnkit.logs import Logs
+from churnkit.logs.check import DUPLICATE, repetition
 from churnkit.logs.profile import SEVERITIES, LogProfile
 from churnkit.report.history import hour_bars, month_bars, return_curve
 from churnkit.report.page import environment
@@ -59,7 +60,10 @@ def checkup_summary(
     """
     covered, advised = coverage(logs, question), advice(logs, question)
     found = [{"log": p.log, **f.told()} for p in profiles for f in p.findings]
-    found += [{"log": question.log, **f.told()} for f in covered.findings]
+    of_some = f" (among one in {one_in:,} customers)" if one_in > 1 else ""
+    found += [
+        {"log": question.log, **f.told(), "says": f"{f.says}{of_some}"} for f in covered.findings
+    ]
     return {
         "question": question.rule,
         "horizon_days": question.horizon_days,
@@ -133,7 +137,7 @@ def verdict(summary: Mapping[str, Any]) -> str:
 def set_aside_rows(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every reason of every log: ``log``, ``reason``, ``rows``, ``examples`` in words, ``mend``.
 
-    Counts are those of the check, so that exact repetitions are among them.
+    Counts are those of the check, so that repetitions are among them.
     """
     for log in summary["logs"]:
         profile = next((p for p in summary["profiles"] if p["log"] == log["log"]), None)
@@ -143,11 +147,8 @@ def set_aside_rows(summary: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             examples = [_example(example) for example in of["examples"]]
             yield {
                 "log": log["log"], "reason": reason, "rows": rows, "examples": examples,
-                "mend": of["mend"] or _REPEATED.get(reason, ""),
+                "mend": of["mend"] or (repetition(log["log"]) if reason == DUPLICATE else ""),
             }  # fmt: skip
-
-
-_REPEATED = {"duplicate": "Exact repetitions; one of each is kept, nothing to mend."}
 
 
 def _example(told: Mapping[str, Any]) -> str:

@@ -31,7 +31,8 @@ def write_table(
     In one transaction, the table is made if it is not there, rows whose key is there are updated,
     new ones are added, and rows of the frame's dates (the values of the first key column) that
     the frame does not hold are deleted. Readers see the old state or the new one; writers wait
-    for each other; publishing the same again changes nothing.
+    for each other; publishing the same again changes nothing. MySQL and MariaDB cannot take back
+    that a table was made: there a first publication that fails leaves it empty.
 
     Parameters
     ----------

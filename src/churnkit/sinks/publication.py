@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
+from churnkit.sources.frames import with_arrow_zones
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,16 +88,10 @@ class Publication:
 
 
 def _arrow(frame: pd.DataFrame, name: str) -> pa.Table:
-    import pandas as pd
     import pyarrow as pa
 
-    instant = pd.ArrowDtype(pa.timestamp("us", "UTC"))
-    # Converted here, since pyarrow asks pandas for zoned times in a way that pandas gives up.
-    zoned = [c for c, dtype in frame.dtypes.items() if isinstance(dtype, pd.DatetimeTZDtype)]
     try:
-        rows = pa.Table.from_pandas(
-            frame.astype(dict.fromkeys(zoned, instant)), preserve_index=False
-        )
+        rows = pa.Table.from_pandas(with_arrow_zones(frame), preserve_index=False)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise DataError(
             f"{name}: the rows cannot be written: {', '.join(map(str, reversed(error.args)))}",
@@ -106,11 +101,13 @@ def _arrow(frame: pd.DataFrame, name: str) -> pa.Table:
 
 
 def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Categories as their values, lists and structures as JSON text."""
+    """Categories as their values, times in microseconds, lists and structures as JSON text."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         return column.cast(column.type.value_type)
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
     if pa.types.is_nested(column.type):
         told = column.to_pylist()
         return pa.chunked_array(

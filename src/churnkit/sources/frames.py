@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from churnkit.errors import DataError
-from churnkit.logs import Rows
+from churnkit.logs.rows import Rows, row_number
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,21 +29,35 @@ class FrameSource:
         import pyarrow as pa
 
         if isinstance(self.frame, pa.RecordBatchReader):
-            return streamed(con, log, self.frame, self.name)
-        con.register(f"{log}_source", _arrow(self.frame, self.name))
+            return _streamed(con, log, self.frame, self.name)
+        rows = _arrow(self.frame, self.name)
+        _must_have_columns(rows.schema, self.name)
+        con.register(f"{log}_source", rows)
         return Rows(f"{log}_source", self.name)
 
 
-def streamed(
+def _streamed(
     con: duckdb.DuckDBPyConnection, log: str, batches: pa.RecordBatchReader, name: str
 ) -> Rows:
     """Read a stream of Arrow batches into a temporary table of the connection, batch by batch."""
+    import duckdb
+
+    _must_have_columns(batches.schema, name)
     con.register(f"{log}_stream", batches)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_source AS SELECT * FROM {log}_stream")
-    con.unregister(f"{log}_stream")
-    # A column of that name hides the engine's own.
-    hidden = "rowid" in map(str.lower, batches.schema.names)
-    return Rows(f"{log}_source", name, row="row_number() OVER ()" if hidden else "rowid + 1")
+    try:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_source AS SELECT * FROM {log}_stream")
+    except duckdb.InvalidInputException as error:
+        # What follows is the traceback of whoever feeds the stream.
+        says = str(error).partition(" Detail: ")[0].partition("failed: ")[2] or str(error)
+        raise DataError(f"{name} breaks off: {says}", "Mend what feeds the stream.") from error
+    finally:
+        con.unregister(f"{log}_stream")
+    return Rows(f"{log}_source", name, row=row_number(batches.schema.names))
+
+
+def _must_have_columns(schema: pa.Schema, name: str) -> None:
+    if not len(schema):
+        raise DataError(f"{name} has no columns", "Pass one with a column for customer and time.")
 
 
 def _arrow(frame: Any, name: str) -> pa.Table:
@@ -70,21 +84,27 @@ def _arrow(frame: Any, name: str) -> pa.Table:
 
 def _plain(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     """The frame with mixed columns as text and zoned times as Arrow keeps them."""
-    import pandas as pd
-    import pyarrow as pa
-
     plain = frame.rename(columns=str)
     twice = plain.columns[plain.columns.duplicated()]
     if len(twice):
         raise DataError(f"{name} has two columns {twice[0]!r}", "Rename or drop one of them.")
     texts = {c: plain[c].map(_text, na_action="ignore") for c in plain if _is_mixed(plain[c])}
+    return with_arrow_zones(plain.assign(**cast("dict[str, Any]", texts)))
+
+
+def with_arrow_zones(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with zoned times as Arrow keeps them: instants, in their own unit."""
+    import pandas as pd
+    import pyarrow as pa
+
     # Converted here, since pyarrow asks pandas for zoned times in a way that pandas gives up.
-    zoned = {
-        c: plain[c].astype(pd.ArrowDtype(pa.timestamp(dtype.unit, "UTC")))
-        for c, dtype in plain.dtypes.items()
-        if isinstance(dtype, pd.DatetimeTZDtype)
-    }
-    return plain.assign(**cast("dict[str, Any]", texts | zoned))
+    return frame.astype(
+        {
+            column: pd.ArrowDtype(pa.timestamp(dtype.unit, "UTC"))
+            for column, dtype in frame.dtypes.items()
+            if isinstance(dtype, pd.DatetimeTZDtype)
+        }
+    )
 
 
 def _is_mixed(column: pd.Series) -> bool:

@@ -86,7 +86,9 @@ def _answers(of: Instrument, kept: tuple[Any, ...] | None, outside: int) -> Answ
 def answer_findings(counts: Counts, told: Sequence[Answers]) -> Iterator[Finding]:
     """Scales that do not fit, directions to be sure of, answers given twice on a day."""
     for of in told:
-        yield from _scale(of)
+        yield from _outside(of)
+        if of.rows >= _ENOUGH and of.lowest is not None and of.highest is not None:
+            yield from _unused_ends(of, of.lowest, of.highest)
         yield from _direction(of)
         if of.decimals > _DECIMALS * of.rows:
             yield Finding(
@@ -97,38 +99,43 @@ def answer_findings(counts: Counts, told: Sequence[Answers]) -> Iterator[Finding
     yield from _several_a_day(counts)
 
 
-def _scale(of: Answers) -> Iterator[Finding]:
-    hint = f"Check the scale of {of.instrument} in [logs.surveys.instruments]."
+def _outside(of: Answers) -> Iterator[Finding]:
     if of.outside:
         all_of = of.rows + of.outside
         yield Finding(
             "answers_outside_scale", "stop" if of.outside > 0.2 * all_of else "warn",
             f"{share(of.outside, all_of)} of the {of.instrument} answers ({of.outside:,}) lie "
             f"outside the declared scale {of.scale} and are set aside",
-            hint,
+            _check(of),
         )  # fmt: skip
-    if of.rows < _ENOUGH or of.lowest is None or of.highest is None:
-        return
-    seen = f"{of.lowest:g} to {of.highest:g}"
-    if of.highest <= of.low + (of.high - of.low) / 2:
+
+
+def _unused_ends(of: Answers, lowest: float, highest: float) -> Iterator[Finding]:
+    middle = of.low + (of.high - of.low) / 2
+    if highest <= middle:
         yield Finding(
             "scale_half_used", "warn",
-            f"no {of.instrument} answer is above {of.highest:g}, on a declared scale of "
+            f"no {of.instrument} answer is above {highest:g}, on a declared scale of "
             f"{of.scale}: was it asked on a shorter scale?",
-            hint,
+            _check(of),
         )  # fmt: skip
-    elif of.instrument == "nps" and (of.low, of.high) == (0, 10) and of.lowest >= 1:
+    elif of.instrument == "nps" and (of.low, of.high) == (0, 10) and lowest >= 1:
         yield Finding(
             "scale_from_one", "note",
-            f"no nps answer is 0, in {of.rows:,} of them ({seen}): is the scale 1–10?",
+            f"no nps answer is 0, in {of.rows:,} of them ({lowest:g} to {highest:g}): is the scale "
+            "1–10?",
             "If so, declare nps = { low = 1, high = 10 } in [logs.surveys.instruments].",
         )  # fmt: skip
-    elif of.lowest > of.low + (of.high - of.low) / 2:
+    elif lowest > middle:
         yield Finding(
             "scale_half_used", "note",
-            f"no {of.instrument} answer is below {of.lowest:g}, on a declared scale of {of.scale}",
-            hint,
+            f"no {of.instrument} answer is below {lowest:g}, on a declared scale of {of.scale}",
+            _check(of),
         )  # fmt: skip
+
+
+def _check(of: Answers) -> str:
+    return f"Check the scale of {of.instrument} in [logs.surveys.instruments]."
 
 
 def _direction(of: Answers) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from churnkit.logs.profile.counts import Counts
@@ -28,7 +29,7 @@ def id_findings(counts: Counts, mapping: LogMapping) -> Iterator[Finding]:
     yield from _variants(counts, ids, mapping)
     yield from _mixed(counts, ids)
     yield from _long(counts, ids)
-    yield from _nobody(counts, ids)
+    yield from _nobody(counts, ids, mapping)
     yield from _guest(counts, ids)
     yield from _blanks(counts, ids)
 
@@ -117,19 +118,21 @@ def _long(counts: Counts, ids: str) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _nobody(counts: Counts, ids: str) -> Iterator[Finding]:
+def _nobody(counts: Counts, ids: str, mapping: LogMapping) -> Iterator[Finding]:
     found = counts.all(
         f"SELECT id, rows FROM {ids} WHERE lower(id) IN ({listed(_NOBODY)}) ORDER BY rows DESC, id"
     )
     if found:
         rows = sum(n for _, n in found)
         shown = ", ".join(repr(word) for word, _ in found[:5])
+        column = json.dumps(mapping.columns.get("customer_id", "customer_id"), ensure_ascii=False)
+        values = ", ".join(json.dumps(word, ensure_ascii=False) for word, _ in found)
         yield Finding(
             "ids_of_nobody", "warn",
             f"{some(rows, 'row')} {agree(rows, 'belongs', 'belong')} to a customer called "
             f"{shown}, which looks like nobody",
-            "Leave the id empty at the source, or name it in exclude, so that it is not taken for "
-            "one customer.",
+            "So that it is not taken for one customer, leave the id empty at the source, or write "
+            f"{column} = [{values}] under [logs.{counts.log}.exclude].",
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -53,9 +54,14 @@ def _named(event: str, rows: int, declared: Mapping[str, str]) -> EventName:
     name, shown = event.lower(), event[:_LONGEST]
     if name in declared:
         return EventName(shown, rows, declared[name], "declared")
-    if name in EVENT_KINDS:
-        return EventName(shown, rows, name, "known")
+    if (kind := _slug(name)) in EVENT_KINDS:
+        return EventName(shown, rows, kind, "known")
     return EventName(shown, rows, shown, "own name")
+
+
+def _slug(name: str) -> str:
+    """A name as it is written where it is no declared one, see `churnkit.logs.fold`."""
+    return re.sub(r"[\W_]+", "_", name).strip("_")
 
 
 def event_findings(counts: Counts, told: Sequence[EventName]) -> Iterator[Finding]:

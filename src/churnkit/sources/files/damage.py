@@ -58,7 +58,8 @@ def broken_line(path: Path, plain: Path, dialect: Dialect, error: Exception) -> 
 
 def engine_says(error: Exception) -> str:
     """The first lines of the engine's message, on one line and without control characters."""
-    told = re.split(r"\n\s*Possible|\n\s*\n", str(error).partition(": ")[2].strip())[0]
+    said = re.sub(r"^([A-Za-z ]+ )?Error: ", "", str(error))  # not every message tells its kind
+    told = re.split(r"\n\s*Possible|\n\s*\n|\nLINE \d", said.strip())[0]
     lines = "; ".join(line.strip() for line in told.splitlines())
     return "".join(c if c.isprintable() else "\ufffd" for c in lines[:400])
 

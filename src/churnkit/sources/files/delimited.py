@@ -12,9 +12,10 @@ from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import Rows, distinct_names
 from churnkit.logs.sql import literal
 from churnkit.sources.files.damage import LONGEST_ROW, broken_line, last_line_must_end
+from churnkit.sources.files.encoding import Encoding, Sure, encoding_of
 from churnkit.sources.files.magic import must_be_text
 from churnkit.sources.files.stack import Stack
-from churnkit.sources.files.text import Encoding, Sure, as_utf8, encoding_of, head_of
+from churnkit.sources.files.text import as_utf8, head_of
 
 if TYPE_CHECKING:
     import duckdb

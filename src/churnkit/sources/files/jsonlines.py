@@ -13,9 +13,10 @@ from churnkit.logs.rows import Rows, distinct_names
 from churnkit.logs.sql import listed, quoted
 from churnkit.sources.files.damage import engine_says
 from churnkit.sources.files.delimited import this_file
+from churnkit.sources.files.encoding import encoding_of
 from churnkit.sources.files.magic import must_be_text
 from churnkit.sources.files.stack import Stack
-from churnkit.sources.files.text import as_utf8, encoding_of, head_of
+from churnkit.sources.files.text import as_utf8, head_of
 
 if TYPE_CHECKING:
     import duckdb

@@ -2,6 +2,7 @@
 
 A flipped bit in a page mostly goes unseen and changes values. Writers such as Spark keep a CRC-32
 of every page in its header; this module walks over the pages and compares, without decoding them.
+The headers themselves have none: a bit that flips in one may still go unseen.
 """
 
 from __future__ import annotations

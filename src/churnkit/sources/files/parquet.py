@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
-from churnkit.logs.rows import Rows
+from churnkit.logs.rows import Rows, free_name
 from churnkit.logs.sql import literal, quoted
 from churnkit.sources.files.damage import engine_says
 from churnkit.sources.files.delimited import this_file
 from churnkit.sources.files.pages import wrong_page
-from churnkit.sources.files.stack import free_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -206,7 +205,8 @@ def _keys(path: Path, root: Path) -> list[str]:
 
 def _partition(key: str, file: str, root: Path) -> str:
     """SQL text of the value that the folders of a file give a key."""
-    below = f"substr({quoted(file)}, {len(str(root)) + 1})"
+    above = 0 if root == Path() else len(str(root))  # paths from here do not begin with "."
+    below = f"'/' || substr({quoted(file)}, {above + 1})"
     found = literal(f"/{re.escape(key)}=([^/]*)/")
     value = f"url_decode(regexp_extract({below}, {found}, 1))"
     return f"nullif(nullif({value}, '__HIVE_DEFAULT_PARTITION__'), '')"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from glob import glob
 from itertools import takewhile
@@ -32,6 +32,7 @@ _ENDINGS = {
 _MAY_BE_PACKED = ("text", "json")
 _OPTIONS = {"encoding": ("text", "json"), "delimiter": ("text",), "sheet": ("excel",)}
 _PATTERN = re.compile(r"[*?\[]")
+_NO_ROOM = "No space left on device"
 _NOT_HERE = "Check the path; relative paths start at the folder of churnkit.toml."
 
 
@@ -216,29 +217,31 @@ def _kind_of(path: Path) -> str:
     )
 
 
-def reading_error(sources: str | Iterable[Any], error: Exception) -> DataError:
+def reading_error(sources: Collection[Any], error: Exception) -> DataError:
     """The error of a scan that broke half-way, told with the file and the engine's line.
 
     Parameters
     ----------
     sources
-        The sources that were being read, or their names.
+        The sources that were being read.
     error
         What the engine raised.
     """
     import duckdb
 
-    given = [] if isinstance(sources, str) else list(sources)
-    names = sources if isinstance(sources, str) else " or ".join(s.name for s in given)
-    if isinstance(error, duckdb.OutOfMemoryException):
+    names = " or ".join(source.name for source in sources)
+    if isinstance(error, duckdb.OutOfMemoryException) or _NO_ROOM in str(error):
         return DataError(
             f"{names}: there is not enough memory or room for temporary files",
             "Close other programs, raise the memory limit, or point TMPDIR to a larger disk.",
         )
-    damage = next(filter(None, (s.damage() for s in given if isinstance(s, FileSource))), "")
+    files = [source for source in sources if isinstance(source, FileSource)]
+    damage = next(filter(None, (source.damage() for source in files)), "")
     named = re.search(r'[Ff]ile "([^"]+)"|file \'([^\']+)\'', str(error))
     name = (named[1] or named[2]) if named else names
     return DataError(
         damage or f"{name} cannot be read: {engine_says(error)}",
-        "The file is damaged; mend it, or copy or export it again.",
+        "The file is damaged; mend it, or copy or export it again."
+        if files
+        else "Look at its columns, or write the rows to a Parquet file and give that.",
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
-from churnkit.logs.rows import Rows
+from churnkit.logs.rows import Rows, free_name, row_number
 from churnkit.logs.sql import literal, quoted
 
 if TYPE_CHECKING:
@@ -72,14 +72,11 @@ class Stack:
         """
         files = ", ".join(map(literal, self._files))
         before = ", ".join(map(str, self._before))
-        # A column of that name would hide the engine's own.
-        own = free_name("rowid", self.columns) == "rowid"
-        place = "rowid + 1" if own else "row_number() OVER ()"
         rows = Rows(
             self.table,
             source,
             file=f"([{files}])[{quoted(self._file)}]",
-            row=f"{place} - ([{before}])[{quoted(self._file)}]",
+            row=f"{row_number(self.columns)} - ([{before}])[{quoted(self._file)}]",
             hidden=(self._file,),
             notes=tuple(notes),
         )
@@ -97,11 +94,3 @@ class Stack:
     def _height(self) -> int:
         [(height,)] = self.con.execute(f"SELECT count(*) FROM {self.table}").fetchall()
         return height
-
-
-def free_name(wanted: str, columns: Sequence[str]) -> str:
-    """The wanted name, made longer until no column has it in any case."""
-    taken = {c.lower() for c in columns}
-    while wanted in taken:
-        wanted += "_"
-    return wanted

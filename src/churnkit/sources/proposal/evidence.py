@@ -31,6 +31,7 @@ _SHAPES = {
     "addresses": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
     "files": r"\.(csv|tsv|txt|xlsx?|xlsb|ods|parquet|jsonl?|ndjson|gz|zip)$|[/\\].+[/\\]",
     "numbered": r"^(#|[A-Z]{1,5}[-#]?)\d{2,}$",
+    "nested": r"(?s)^(\{\s*[\"'}].*|\[.*\])$",
     "numeric": rf"^\W*{_DIGIT}[\d\W\x{{0660}}-\x{{0669}}\x{{06F0}}-\x{{06F9}}]*([eE][+-]?\d+)?$",
     "dated": (
         rf"{_DIGIT}[-/.]{_DIGIT}|{_DIGIT}[- ][A-Za-z]{{3}}"
@@ -38,6 +39,9 @@ _SHAPES = {
     ),
 }
 """Shape → pattern; ``numeric`` and ``dated`` are wide, and only say where to look closer."""
+
+YES = frozenset(["true", "yes", "y", "t", "ja", "oui", "si", "sí", "sim", "evet", "بله", "نعم"])
+_NO = frozenset(["false", "no", "n", "f", "nein", "non", "nee", "não", "hayır", "خیر", "لا"])
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,9 @@ class Evidence:
         Which sign the decimals need: ``","``, ``"."`` (with commas that group) or none.
     ambiguous
         Whether point and comma could stand for either.
-    length, spaced, addresses, files, numbered
+    length, spaced, addresses, files, numbered, nested
         Mean length; cells with a blank inside; e-mail addresses; names or paths of files;
-        running numbers such as ``#1001``.
+        running numbers such as ``#1001``; objects and lists, as JSON has them.
     top
         The most frequent values and how often each occurs.
     times
@@ -112,6 +116,7 @@ class Evidence:
     addresses: float = 0.0
     files: float = 0.0
     numbered: float = 0.0
+    nested: float = 0.0
     top: tuple[tuple[str, int], ...] = ()
     times: Moments | None = None
 
@@ -126,9 +131,14 @@ class Evidence:
         told = {text.lower() for text, _ in self.top}
         return (
             self.type == "BOOLEAN"
-            or (self.distinct == 2 and bool(told & _YES) and told <= _YES | _NO)
+            or (self.distinct == 2 and bool(told & YES) and told <= YES | _NO)
             or (self.distinct == 1 and told <= {"true", "false"})
         )
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether the cells are objects or lists, of which no single column can be made."""
+        return self.nested > 0.5
 
     @property
     def is_number(self) -> bool:
@@ -139,10 +149,6 @@ class Evidence:
     def is_whole(self) -> bool:
         """Whether almost all cells are whole numbers."""
         return self.is_number and self.whole >= _ALMOST_ALL
-
-
-_YES = {"true", "yes", "y", "t", "ja", "oui", "si", "sí", "sim", "evet", "بله", "نعم"}
-_NO = {"false", "no", "n", "f", "nein", "non", "nee", "não", "hayır", "خیر", "لا"}
 
 
 def look(con: duckdb.DuckDBPyConnection, log: str, rows: Rows) -> Looked:

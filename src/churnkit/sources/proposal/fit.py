@@ -10,83 +10,14 @@ from churnkit.sources.proposal.evidence import Evidence
 _ENOUGH = 50  # cells below which counting distinct ones proves nothing
 _EVENTS = 200
 _PLURAL = re.compile(r"[A-Za-z]{3}[sS]$")
-CURRENCIES = frozenset(
-    [
-        "AED",
-        "AFN",
-        "ARS",
-        "AUD",
-        "BDT",
-        "BGN",
-        "BHD",
-        "BRL",
-        "CAD",
-        "CHF",
-        "CLP",
-        "CNY",
-        "COP",
-        "CZK",
-        "DKK",
-        "DZD",
-        "EGP",
-        "EUR",
-        "GBP",
-        "HKD",
-        "HUF",
-        "IDR",
-        "ILS",
-        "INR",
-        "IQD",
-        "IRR",
-        "IRT",
-        "ISK",
-        "JOD",
-        "JPY",
-        "KES",
-        "KRW",
-        "KWD",
-        "KZT",
-        "LBP",
-        "LKR",
-        "LYD",
-        "MAD",
-        "MXN",
-        "MYR",
-        "NGN",
-        "NOK",
-        "NZD",
-        "OMR",
-        "PEN",
-        "PHP",
-        "PKR",
-        "PLN",
-        "QAR",
-        "RON",
-        "RSD",
-        "RUB",
-        "SAR",
-        "SEK",
-        "SGD",
-        "SYP",
-        "THB",
-        "TND",
-        "TOMAN",
-        "TRY",
-        "TWD",
-        "UAH",
-        "USD",
-        "UYU",
-        "UZS",
-        "VND",
-        "YER",
-        "ZAR",
-        "€",
-        "$",
-        "£",
-        "¥",
-        "﷼",
-    ]
-)
+CURRENCIES = frozenset({
+    "AED", "AFN", "ARS", "AUD", "BDT", "BGN", "BHD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP",
+    "CZK", "DKK", "DZD", "EGP", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS", "INR", "IQD", "IRR",
+    "IRT", "ISK", "JOD", "JPY", "KES", "KRW", "KWD", "KZT", "LBP", "LKR", "LYD", "MAD", "MXN",
+    "MYR", "NGN", "NOK", "NZD", "OMR", "PEN", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB",
+    "SAR", "SEK", "SGD", "SYP", "THB", "TND", "TOMAN", "TRY", "TWD", "UAH", "USD", "UYU", "UZS",
+    "VND", "YER", "ZAR", "€", "$", "£", "¥", "﷼",
+})  # fmt: skip
 
 
 def fit(log: str, column: str, cells: Evidence) -> float | None:
@@ -119,10 +50,15 @@ def dates(cells: Evidence) -> bool:
 
 
 def names_something(cells: Evidence) -> bool:
-    """Whether the cells could be ids: no times, no decimals, no yes or no, no files."""
+    """Whether the cells could be ids: no times, decimals, yes or no, files, or objects."""
     decimals = cells.is_number and not cells.is_whole
     return not (
-        dates(cells) or decimals or cells.is_boolean or cells.files > 0.5 or _is_count_of(cells)
+        dates(cells)
+        or decimals
+        or cells.is_boolean
+        or cells.is_nested
+        or cells.files > 0.5
+        or _is_count_of(cells)
     )
 
 
@@ -178,7 +114,10 @@ def _is_measure(cells: Evidence) -> bool:
 
 
 def _money(cells: Evidence, _: str) -> float | None:
-    return None if not _is_measure(cells) else 0.1 * (not cells.is_whole)
+    if _is_measure(cells):
+        return 0.1 * (not cells.is_whole)
+    # Rather told and set aside than a whole column dropped for cells such as "n/a".
+    return -0.2 if cells.numbers > 0.5 and not dates(cells) and not cells.is_boolean else None
 
 
 def _quantity(cells: Evidence, _: str) -> float | None:
@@ -203,7 +142,8 @@ def _currency(cells: Evidence, _: str) -> float | None:
 
 def _few_words(cells: Evidence, most: int) -> bool:
     """Whether few values occur again and again, none of them a number with decimals or a date."""
-    if dates(cells) or cells.is_boolean or (cells.is_number and not cells.is_whole):
+    decimals = cells.is_number and not cells.is_whole
+    if dates(cells) or decimals or cells.is_boolean or cells.is_nested:
         return False
     many = cells.distinct > max(most, 0.5 * cells.count) or cells.distinct > 20 * most
     return cells.length <= 60 and not (cells.count >= _ENOUGH and many) and cells.addresses < 0.5

@@ -87,6 +87,8 @@ def _scored(log: str, column: str, cells: Mapping[str, Evidence]) -> Iterable[tu
         says = name_score(parts, log, column)
         if parts == ("id",) and _BARE_ID[log] == column:
             says = 0.6
+        if parts == ("uid",) and column == "customer_id":
+            says = 0.8  # of a user, unless another word stands beside it
         if parts == ("name",) and column == "order_id" and cells[name].numbered > 0.95:
             says = 0.7  # the shop calls its orders #1001
         content = fit(log, column, cells[name]) if says else None

@@ -17,34 +17,10 @@ _LETTERS = str.maketrans(
 # Not within "MwSt" or "eMail".
 _CAMEL = re.compile(r"(?<=[a-z\d]{3})(?=[A-Z])|(?<=\b[Ii]s)(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _ARTICLE = re.compile(r"(?<!\w)ال(?=\w{3})")  # of Arabic
-_FILLERS = frozenset(
-    [
-        "of",
-        "the",
-        "de",
-        "du",
-        "del",
-        "da",
-        "do",
-        "dos",
-        "des",
-        "la",
-        "le",
-        "les",
-        "el",
-        "en",
-        "d",
-        "l",
-        "der",
-        "van",
-        "und",
-        "and",
-        "y",
-        "e",
-        "et",
-        "و",
-    ]
-)
+_FILLERS = frozenset({
+    "of", "the", "de", "du", "del", "da", "do", "dos", "des", "la", "le", "les", "el", "en", "d",
+    "l", "der", "van", "und", "and", "y", "e", "et", "و",
+})  # fmt: skip
 _SAYS_NOTHING = re.compile(r"^(col|column|field|unnamed|var|attr|feature|spalte|[a-z])?_*\d*$")
 _MOMENTS = ("at", "on", "date", "time", "datetime", "timestamp", "ts")
 _PART = 0.8  # a phrase among words that leave its meaning

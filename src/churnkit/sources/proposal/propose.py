@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from churnkit.errors import DataError
 from churnkit.logs import SCHEMAS, Instrument
 from churnkit.sources.files import reading_error
 from churnkit.sources.proposal import remarks
+from churnkit.sources.proposal.doubts import doubts, rivals
 from churnkit.sources.proposal.evidence import Evidence, Looked, evidence, look
-from churnkit.sources.proposal.fit import each_once
 from churnkit.sources.proposal.kinds import kinds_of, opened_tickets
-from churnkit.sources.proposal.matching import Match, called, match_columns
-from churnkit.sources.proposal.moments import Moments, share_in_order
+from churnkit.sources.proposal.matching import Match, match_columns
 from churnkit.sources.proposal.money import Money, settled
 from churnkit.sources.proposal.names import tokens
+from churnkit.sources.proposal.notation import decimal_sign, time_pattern
 from churnkit.sources.proposal.provenance import Mark, marks, provenance
+from churnkit.sources.proposal.refusal import by_name_only, refuse_unrecognised
 from churnkit.sources.proposal.scales import Scale, refuse_wide, scales
 from churnkit.sources.proposal.told import Why, why
 from churnkit.sources.proposal.unnamed import recognised
@@ -133,7 +134,7 @@ def propose(con: duckdb.DuckDBPyConnection, log: str, source: Source) -> Proposa
         cells = {name: evidence(con, looked, name) for name in looked.types}
         return _Reading(con, log, source, looked, cells).proposal()
     except duckdb.Error as error:
-        raise reading_error(source.name, error) from error
+        raise reading_error([source], error) from error
 
 
 @dataclass(frozen=True)
@@ -147,51 +148,48 @@ class _Reading:
     cells: Mapping[str, Evidence]
 
     def proposal(self) -> Proposal:
-        money = self._matches()
-        matches = money.matches
-        self._require(matches)
-        columns = {
-            c.name: matches[c.name].column for c in SCHEMAS[self.log].columns if c.name in matches
-        }
-        unused = [name for name in self.cells if name not in columns.values()]
-        origin = provenance(self.log, [self.cells[name] for name in unused])
-        times = self.cells[columns["ts"]].times if "ts" in columns else None
-        time_format, time_notes = self._time_format(columns.get("ts"), times)
-        decimal, number_notes = self._decimal(columns)
-        customer = columns["customer_id"]
-        joined = remarks.joined_by_folding(self.con, self.looked, customer)
+        self._require()
+        times = self._of("ts").times if "ts" in self.columns else None
+        time_format, time_doubts = self._time_format()
+        decimal, decimal_doubts = decimal_sign(
+            [self._of(column) for column in _MEASURES if column in self.columns]
+        )
+        left = {name: self.cells[name] for name in self.unused if name not in self.origin}
         return Proposal(
             log=self.log,
             source=self.source,
-            columns=columns,
-            reasons={c: why(c, matches[c], self.cells[s]) for c, s in columns.items()},
-            unused=tuple(name for name in unused if name not in origin),
+            columns=self.columns,
+            reasons={c: why(c, self.matches[c], self._of(c)) for c in self.columns},
+            unused=tuple(left),
             time_format=time_format,
             calendar=times.calendar if times else "gregorian",
             decimal=decimal,
-            fold_ids=joined > 0,
-            provenance=origin,
+            fold_ids=self.joined > 0,
+            provenance=self.origin,
             resolution=("day" if times.days else "second") if times else "",
-            grain=self._grain(columns),
-            missing_customer=1 - self.cells[customer].filled if self.looked.rows else 0.0,
-            kinds=self._kinds(columns),
-            scales=self._scales(columns),
-            marks=marks({name: self.cells[name] for name in unused if name not in origin}),
-            currencies=self._currencies(columns),
+            grain=self._grain(),
+            missing_customer=1 - self._of("customer_id").filled if self.looked.rows else 0.0,
+            kinds=self._kinds(),
+            scales=self.scales,
+            marks=marks(left),
+            currencies=self._currencies(),
             looked_at=self.looked.rows,
             looked_at_all=self.looked.whole,
-            noticed=tuple(self._noticed(columns, joined)),
+            noticed=tuple(self._noticed()),
             notes=(
-                *self._rivals(matches),
-                *time_notes,
-                *number_notes,
-                *money.undecided,
-                *self._doubts(columns, unused),
+                *rivals(self.matches, self.cells),
+                *time_doubts,
+                *decimal_doubts,
+                *self.money.undecided,
+                *remarks.no_numbers(self.con, self.looked, self.cells, self.columns),
+                *doubts(self.con, self.log, self.looked, self.cells, self.columns),
+                *(scale.doubt for scale in self.scales if scale.doubt),
             ),
         )
 
-    def _matches(self) -> Money:
-        """The best match that the rows do not contradict."""
+    @cached_property
+    def money(self) -> Money:
+        """The best matches that the rows do not contradict."""
         banned: list[tuple[str, str]] = []
         for _ in range(_TRIES):
             found = match_columns(self.log, self.cells, banned)
@@ -202,126 +200,84 @@ class _Reading:
             banned.append(("amount", money.banned))
         return money
 
-    def _require(self, matches: Mapping[str, Match]) -> None:
+    @property
+    def matches(self) -> Mapping[str, Match]:
+        return self.money.matches
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Contract column → source column, in the order of the contract."""
+        names = (column.name for column in SCHEMAS[self.log].columns)
+        return {name: self.matches[name].column for name in names if name in self.matches}
+
+    @cached_property
+    def unused(self) -> list[str]:
+        return [name for name in self.cells if name not in self.columns.values()]
+
+    @cached_property
+    def origin(self) -> tuple[str, ...]:
+        """Source columns that say where a row came from."""
+        return provenance(self.log, [self.cells[name] for name in self.unused])
+
+    @cached_property
+    def joined(self) -> int:
+        """How many customers become another one when ids are folded."""
+        return remarks.joined_by_folding(self.con, self.looked, self.columns["customer_id"])
+
+    def _of(self, column: str) -> Evidence:
+        """What the cells of a column of the contract look like."""
+        return self.cells[self.columns[column]]
+
+    def _require(self) -> None:
         for column in SCHEMAS[self.log].columns:
-            if column.required and column.name not in matches:
+            if column.required and column.name not in self.matches:
                 refuse_wide(self.source.name, column.name, self.cells)
-                near = called(self.log, column.name, self.cells)
-                but = f" ({' and '.join(map(repr, near))} by name, but not by content)"
-                raise DataError(
-                    f"{self.source.name}: no column looks like {column.name} ({column.says})"
-                    f"{but if near else ''}; there are {', '.join(map(repr, self.cells))}",
-                    f"Rename the column to {column.name!r} in the source, or write churnkit.toml "
-                    f"by hand with {column.name} under [logs.{self.log}.columns].",
-                )
+                refuse_unrecognised(self.log, self.source.name, column, self.cells)
 
-    def _time_format(
-        self, column: str | None, times: Moments | None
-    ) -> tuple[str | None, tuple[str, ...]]:
-        if column is None or not self.cells[column].count:
+    def _time_format(self) -> tuple[str | None, tuple[str, ...]]:
+        if "ts" not in self.columns or not self._of("ts").count:
             return None, ()
-        if times is None:
-            return None, (f"the times in {column!r} are in no known pattern: set time_format",)
-        odd = f"{1 - times.share:.1%} of the times in {column!r} do not read like the rest"
-        notes = (odd,) if times.share < 0.95 else ()
-        if times.rival is None:
-            return times.time_format, notes
-        told, decided = self._day_or_month_first(column, times, times.rival)
-        other = times.rival if told == times.time_format else times.time_format
-        says = f"the times in {column!r} also read as {other}: check which it is"
-        return told, notes if decided else (*notes, says)
+        return time_pattern(self.con, self.looked, self._of("ts"))
 
-    def _day_or_month_first(
-        self, column: str, times: Moments, rival: str
-    ) -> tuple[str | None, bool]:
-        """The pattern under which the rows follow one another in time, if only one does."""
-        order = {
-            pattern: share_in_order(
-                self.con, self.looked.first, column, self.looked.types[column], pattern
-            )
-            for pattern in (times.time_format or "", rival)
-        }
-        best, other = sorted(order, key=lambda p: -order[p])
-        if order[best] > 0.999 and order[other] < 0.97:
-            return best, True
-        return times.time_format, False
+    def _grain(self) -> str:
+        order = self.columns.get("order_id")
+        if self.log != "purchases" or not order or not self.looked.rows:
+            return ""
+        return remarks.grain(self.con, self.looked, order)
 
-    def _decimal(self, columns: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
-        measured = [self.cells[columns[c]] for c in _MEASURES if c in columns]
-        signs = {c.decimal: c for c in measured if c.decimal is not None and not c.ambiguous}
-        doubtful = [c for c in measured if c.ambiguous]
-        if len(signs) > 1:
-            names = " and ".join(repr(c.name) for c in signs.values())
-            return ",", (f"{names} do not write decimals the same way: mend one of them",)
-        if signs:
-            return next(iter(signs)), ()
-        if doubtful:
-            name = doubtful[0].name
-            return ".", (
-                f"is the comma in {name!r} one of thousands (as written here) or of decimals?",
-            )
-        return None, ()
-
-    def _grain(self, columns: Mapping[str, str]) -> str:
-        order = columns.get("order_id")
-        known = self.log == "purchases" and order and self.looked.rows
-        return remarks.grain(self.con, self.looked, order) if known and order else ""
-
-    def _kinds(self, columns: Mapping[str, str]) -> dict[str, str]:
-        if "event" not in columns:
+    def _kinds(self) -> dict[str, str]:
+        if "event" not in self.columns:
             return {}
-        events = [text for text, _ in self.cells[columns["event"]].top]
+        events = [text for text, _ in self._of("event").top]
         kinds = kinds_of(events)
-        if "ticket" in tokens(columns["event"]) or any("ticket" in tokens(n) for n in self.cells):
+        if any("ticket" in tokens(name) for name in self.cells):
             kinds = opened_tickets(events) | kinds
         return dict(sorted(kinds.items()))
 
-    def _scales(self, columns: Mapping[str, str]) -> tuple[Scale, ...]:
+    @cached_property
+    def scales(self) -> tuple[Scale, ...]:
+        """The questions of a survey."""
         if self.log != "surveys":
             return ()
-        asked, score = (self.cells[columns[c]] for c in ("instrument", "score"))
-        return scales(self.con, self.looked, asked, score)
+        return scales(self.con, self.looked, self._of("instrument"), self._of("score"))
 
-    def _currencies(self, columns: Mapping[str, str]) -> tuple[str, ...]:
+    def _currencies(self) -> tuple[str, ...]:
         """The currencies met, the most frequent first; none if there is but one."""
-        met = self.cells[columns["currency"]].top if "currency" in columns else ()
+        met = self._of("currency").top if "currency" in self.columns else ()
         told = tuple(dict.fromkeys(code.upper() for code, _ in met))
         return told if len(told) > 1 else ()
 
-    def _noticed(self, columns: Mapping[str, str], joined: int) -> Iterator[str]:
-        if joined:
+    def _noticed(self) -> Iterator[str]:
+        if self.joined:
             yield (
-                f"{joined:,} ids in {columns['customer_id']!r} differ from another only by the "
-                "way digits or letters are written, so that fold_ids joins them"
+                f"{self.joined:,} ids in {self.columns['customer_id']!r} differ from another only "
+                "by the way digits or letters are written, so that fold_ids joins them"
             )
         if self.log == "purchases":
-            yield from remarks.returns(self.con, self.looked, self.cells, columns)
-            if not {"amount", "unit_price"} & columns.keys():
-                yield "no column is the money of a row, so that spending stays unknown"
-
-    def _rivals(self, matches: Mapping[str, Match]) -> Iterator[str]:
-        for column in ("customer_id", "ts", "amount"):
-            match = matches.get(column)
-            if match and match.rival:
-                told = ", or is it ".join(
-                    f"{name!r} ({self.cells[name].distinct:,} values)"
-                    for name in (match.column, match.rival)
+            yield from remarks.returns(self.con, self.looked, self.cells, self.columns)
+            if not {"amount", "unit_price"} & self.columns.keys():
+                yield (
+                    "no column is the money of a row, so that spending stays unknown"
+                    f"{by_name_only(self.log, 'amount', self.cells)}"
                 )
-                yield f"is {column} {told}?"
-
-    def _doubts(self, columns: Mapping[str, str], unused: list[str]) -> Iterator[str]:
-        customer = columns["customer_id"]
-        yield from remarks.id_remarks(self.con, self.looked, customer)
-        if self.log in {"purchases", "activity"} and each_once(self.cells[customer]):
-            yield f"every row has its own {customer!r}: is that the customer?"
-        if self.log == "purchases":
-            yield from self._money_doubts(columns)
-        clock = remarks.clock_apart(self.con, self.looked, unused)
-        if clock and "ts" in columns:
-            ts = columns["ts"]
-            yield f"the time of day stands apart in {clock!r}: join it to {ts!r} to use it"
-
-    def _money_doubts(self, columns: Mapping[str, str]) -> Iterator[str]:
-        told = columns.get("amount") or columns.get("unit_price")
-        if told and remarks.may_be_cents(self.con, self.looked, self.cells[told]):
-            yield f"the numbers in {told!r} are whole: are they cents? Then divide them by 100"
+        yield from remarks.nested(self.cells)

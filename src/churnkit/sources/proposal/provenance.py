@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from churnkit.sources.proposal.evidence import Evidence
+from churnkit.sources.proposal.evidence import YES, Evidence
 from churnkit.sources.proposal.names import tokens
 
 
@@ -40,7 +40,6 @@ _NOT_SOLD = (
     "storn", "annul", "anul", "iptal", "reject", "return", "لغو", "مرجوع", "ناموفق", "ملغ", "fraud",
 )  # fmt: skip
 _RARE = 0.35
-_YES = ("true", "yes", "y", "t", "1", "ja", "oui", "si", "sí", "sim", "evet", "بله", "نعم")
 
 
 def provenance(log: str, cells: Collection[Evidence]) -> tuple[str, ...]:
@@ -93,7 +92,7 @@ def marks(cells: Mapping[str, Evidence]) -> tuple[Mark, ...]:
 def _marks(cells: Evidence) -> Iterator[Mark]:
     parts = set(tokens(cells.name))
     if parts & _MARKS and cells.distinct <= 2:
-        found = [(text, n) for text, n in cells.top if text.lower() in _YES]
+        found = [(text, n) for text, n in cells.top if text.lower() in {*YES, "1"}]
     elif parts & _STATUS and cells.distinct <= 50:
         found = [(text, n) for text, n in cells.top if _is_no_sale(text)]
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from churnkit.logs.profile.finding import masked
 from churnkit.logs.reading import TEXT_TYPES, folded, number, trimmed
 from churnkit.logs.sql import quoted
 from churnkit.sources.proposal.evidence import Evidence, Looked
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _LEAST = 3
 _PRICE_ENDS = (0, 49, 50, 90, 95, 99)
+_ALL_BUT_SLIPS = 0.995
+_MONEY = ("amount", "unit_price", "quantity")
 _CLOCK = r"^\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?$"
 
 
@@ -58,6 +61,39 @@ def id_remarks(con: duckdb.DuckDBPyConnection, looked: Looked, column: str) -> I
             yield (
                 f"{joined:,} ids in {column!r} differ from another only {says}: are they the same?"
             )
+
+
+def no_numbers(
+    con: duckdb.DuckDBPyConnection,
+    looked: Looked,
+    cells: Mapping[str, Evidence],
+    columns: Mapping[str, str],
+) -> Iterator[str]:
+    """Columns of money of which some cells are no numbers, with one of these cells, masked."""
+    for told in (cells[columns[c]] for c in _MONEY if c in columns):
+        if not told.count or told.numbers > _ALL_BUT_SLIPS:
+            continue
+        value = number("v", told.type, told.decimal)
+        ((example,),) = con.sql(
+            f"SELECT min(v) FROM (SELECT {quoted(told.name)} AS v FROM {looked.all}) "
+            f"WHERE trim(v) NOT IN ('', 'nan', 'NaN') AND {value} IS NULL"
+        ).fetchall()
+        such = f", such as {masked(example)}" if example else ""
+        yield (
+            f"{1 - told.numbers:.1%} of the cells in {told.name!r} are no numbers{such}: "
+            "their rows will be set aside"
+        )
+
+
+def nested(cells: Mapping[str, Evidence]) -> Iterator[str]:
+    """Columns of objects or lists, in which what is wanted may be hidden."""
+    names = [name for name, told in cells.items() if told.is_nested]
+    if names:
+        hold = "holds" if len(names) == 1 else "hold"
+        yield (
+            f"{' and '.join(map(repr, names))} {hold} objects or lists: write what is wanted of "
+            "them as columns of their own"
+        )
 
 
 def returns(

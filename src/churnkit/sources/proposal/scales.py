@@ -35,6 +35,13 @@ class Scale:
     instrument: Instrument
     why: str
 
+    @property
+    def doubt(self) -> str:
+        """What its owner should look at; empty if it is the scale the question is known for."""
+        if not self.why.startswith("check"):
+            return ""
+        return f"{self.instrument.name!r} is read on {_ends(self.instrument)}: {self.why}"
+
 
 def scales(
     con: duckdb.DuckDBPyConnection, looked: Looked, asked: Evidence, score: Evidence

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
+from churnkit.sources.files.encoding import Sure
 from churnkit.sources.proposal.evidence import Evidence
 from churnkit.sources.proposal.matching import Match
 from churnkit.sources.proposal.moments import Moments
 
-Sure = Literal["sure", "likely", "a guess"]
 _GRADES: tuple[Sure, ...] = ("a guess", "likely", "sure")
 
 
@@ -67,7 +66,9 @@ def _content(column: str, cells: Evidence) -> str:
         return f"numbers from {cells.low:,.10g} to {cells.high:,.10g}"
     if cells.distinct == cells.count:
         return f"{cells.distinct:,} values, each once" if cells.count > 1 else "one value"
-    return f"{cells.distinct:,} {'value' if cells.distinct == 1 else 'values'} that repeat"
+    if cells.distinct == 1:
+        return "1 value that repeats"
+    return f"{cells.distinct:,} values that repeat"
 
 
 def _when(times: Moments) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from churnkit.logs.rows import row_number
 from churnkit.logs.sql import quoted
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Staging:
 
     def flush(self) -> None:
         """Append what still waits; to be called at the end."""
+        if not self._waiting:
+            return
         import pyarrow as pa
 
         self._con.register(_BATCH, pa.Table.from_batches(self._waiting))
@@ -60,9 +63,7 @@ class Staging:
     @property
     def row(self) -> str:
         """SQL expression of the number of a row; 1 is the first."""
-        # A column of that name hides the engine's own.
-        hidden = "rowid" in map(str.lower, self._types)
-        return "row_number() OVER ()" if hidden else "rowid + 1"
+        return row_number(self._types)
 
     def _described(self) -> dict[str, str]:
         told = self._con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {_BATCH})")
