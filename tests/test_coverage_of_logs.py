@@ -52,7 +52,7 @@ def test_shared_customers_are_counted():
     found = coverage(logs, Question())
     assert (found.customers, found.once) == (3, 2)
     assert found.shared == (Shared("activity", 3, 2),)
-    assert found.newcomers == {"2024-01": 3}
+    assert found.newcomers == {"2024-01": 3, "2024-02": 0}
     assert codes(found) == []
 
 
@@ -70,6 +70,35 @@ def test_logs_that_share_nobody_stand_in_the_way():
     (finding,) = coverage(logs, Question()).findings
     assert finding.severity == "stop"
     assert finding.says == "none of 1 customer of surveys is in purchases"
+
+
+@pytest.mark.parametrize(
+    ("bought", "answered", "hint"),
+    [
+        ("00123", "123", "1 of them would be, but for leading zeros"),
+        ("123", "123.0", "1 of them would be, but for a .0 at the end"),
+        ("Anna", "ANNA", "1 of them would be, but for capital letters"),
+        ("anna", "ben", "Are the ids written alike in both logs?"),
+    ],
+)
+def test_why_logs_share_nobody_is_looked_for(bought: str, answered: str, hint: str):
+    logs = logs_of(
+        purchases=f"customer | ts\n{bought} | 2024-01-01",
+        surveys=f"customer | ts | instrument | score\n{answered} | 2024-01-02 | nps | 9",
+    )
+    (finding,) = coverage(logs, Question()).findings
+    assert finding.hint.startswith(hint)
+
+
+def test_newcomers_are_counted_up_to_the_end_of_the_log():
+    logs = logs_of(
+        purchases="""
+            customer | ts
+            anna     | 2024-01-01
+            anna     | 2024-03-05
+        """
+    )
+    assert coverage(logs, Question()).newcomers == {"2024-01": 1, "2024-02": 0, "2024-03": 0}
 
 
 def test_newcomers_are_counted_by_local_month():
@@ -115,4 +144,9 @@ def test_cdnow_is_a_single_cohort():
     logs = read_logs(Path(REAL) / "cdnow/transactions.parquet", contract=contract)
     found = coverage(logs, Question())
     assert found.findings[0].says.startswith("no new customers after 1997-03-25: 23,570 of 23,570")
-    assert list(found.newcomers) == ["1997-01", "1997-02", "1997-03"]
+    assert [month for month, new in found.newcomers.items() if new] == [
+        "1997-01",
+        "1997-02",
+        "1997-03",
+    ]
+    assert list(found.newcomers)[-1] == "1998-06"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,11 @@ _STRAYS = 0.0001
 _ALL_BUT_FEW, _FIRST_PART = 0.99, 0.25
 _SPAN_DAYS, _ENOUGH = 180, 100
 _HARDLY_ANY = 0.05
+_WRITTEN: Mapping[str, Callable[[str], str]] = {
+    "leading zeros": lambda text: text.lstrip("0"),
+    "a .0 at the end": lambda text: text.removesuffix(".0"),
+    "capital letters": str.lower,
+}
 _MOST = 0.5
 
 
@@ -98,25 +103,40 @@ def coverage(logs: Logs, question: Question) -> Coverage:
     )
     once = int((np.diff(starts, append=len(events)) == 1).sum())
     findings = (
-        *_few_shared(question.log, len(customers), shared),
+        *_few_shared(logs, question.log, customers, shared),
         *_single_cohort(logs, question.log, first),
         *_once(question.log, once, len(customers)),
         *_only_returns(events),
     )
     return Coverage(
-        question.log, len(customers), once, shared, _by_month(first, logs.zone), findings
-    )
+        question.log, len(customers), once, shared,
+        _by_month(first, logs.last_day(question.log)), findings,
+    )  # fmt: skip
 
 
-def _few_shared(log: str, customers: int, shared: tuple[Shared, ...]) -> Iterator[Finding]:
+def _few_shared(
+    logs: Logs, log: str, customers: np.ndarray, shared: tuple[Shared, ...]
+) -> Iterator[Finding]:
     for other in shared:
-        if other.both < _HARDLY_ANY * min(customers, other.customers):
+        if other.both < _HARDLY_ANY * min(len(customers), other.customers):
+            theirs = np.unique(logs.events[other.log].customer)
             yield Finding(
                 "few_shared_customers", "warn" if other.both else "stop",
                 f"{other.both or 'none'} of {some(other.customers, 'customer')} of {other.log} "
                 f"{agree(max(other.both, 1), 'is', 'are')} in {log}",
-                "Are the ids written alike in both logs? Compare a few of each.",
+                _why_apart(logs.customer_ids[customers], logs.customer_ids[theirs])
+                or "Are the ids written alike in both logs? Compare a few of each.",
             )  # fmt: skip
+
+
+def _why_apart(ids: np.ndarray, others: np.ndarray) -> str:
+    """What the ids of two logs would agree in, were it not for how they are written."""
+    for what, plain in _WRITTEN.items():
+        ours = {plain(text) for text in ids}
+        joined = sum(plain(text) in ours for text in others)
+        if joined > len(others) / 2:
+            return f"{joined:,} of them would be, but for {what}: write the ids alike in both logs."
+    return ""
 
 
 def _single_cohort(logs: Logs, log: str, first: np.ndarray) -> Iterator[Finding]:
@@ -161,11 +181,13 @@ def _only_returns(events: Events) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _by_month(ts: np.ndarray, zone: str) -> dict[str, int]:
-    """Timestamps by local month; the few before all others count to the first month shown."""
+def _by_month(ts: np.ndarray, last_day: Cutoff) -> dict[str, int]:
+    """Timestamps by local month up to that of the last day; the few before all others count to
+    the first month shown, the few after it to the last.
+    """
+    zone = last_day.zone
     low = int(np.quantile(ts, _STRAYS, method="inverted_cdf"))
-    high = int(np.quantile(ts, 1 - _STRAYS, method="inverted_cdf"))
-    from_, to = (f"{Cutoff(us, zone).local:%Y-%m}" for us in (low, high))
+    from_, to = f"{Cutoff(low, zone).local:%Y-%m}", f"{last_day.local:%Y-%m}"
     months = [str(m) for m in np.arange(np.datetime64(from_, "M"), np.datetime64(to, "M") + 1)]
     begins = np.array(
         [Cutoff.parse(f"{month}-01", zone).us for month in months[1:]], dtype=np.int64
