@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "churnkit"
 # Every module stands on a floor and imports only from lower ones.
 FLOORS = {
     "errors": 0,
-    "clock": 1, "atomic": 1, "metrics": 1,
+    "clock": 1, "atomic": 1, "metrics": 1, "spreadsheet": 1,
     "logs": 2,
     "sources": 3, "simulate": 3, "index": 3,
     "features": 4, "labels": 4,

@@ -18,12 +18,10 @@ from churnkit.labels import Question, expected_value
 from churnkit.lights import Lights, Policy, assign
 from churnkit.logs import Logs
 from churnkit.model import ChurnModel
+from churnkit.spreadsheet import FORMULA_STARTS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# Spreadsheets run a cell that begins with one of these, full-width forms included.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,7 @@ def neutralised(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _neutral(text: object) -> object:
-    is_formula = isinstance(text, str) and text.startswith(_FORMULA_STARTS)
+    is_formula = isinstance(text, str) and text.startswith(FORMULA_STARTS)
     return f"'{text}" if is_formula else text
 
 

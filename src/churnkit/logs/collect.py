@@ -13,7 +13,7 @@ from churnkit.errors import DataError
 from churnkit.logs.account import LogCheck, account, stop_if_too_many
 from churnkit.logs.check import columns_of, judge
 from churnkit.logs.fold import events_sql
-from churnkit.logs.quarantine import rejected_rows
+from churnkit.logs.quarantine import list_rejected, rejected_rows
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import MONEY_UNITS, Contract
 from churnkit.logs.sql import listed
@@ -44,7 +44,9 @@ def collect(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], contract
 def judge_all(
     con: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], contract: Contract
 ) -> list[LogCheck]:
-    """Judge and count the rows of every log; see `judge` and `account` for what is left behind.
+    """Judge and count the rows of every log, and list those set aside.
+
+    See `judge`, `account` and `list_rejected` for what is left behind in the connection.
 
     Parameters
     ----------
@@ -67,6 +69,7 @@ def judge_all(
     for log, rows in tables.items():
         _judge(con, log, rows, contract)
         checks.append(account(con, log, rows.source))
+    list_rejected(con, [check.log for check in checks if check.rejected])
     return checks
 
 
@@ -91,7 +94,7 @@ def load(
         instruments=contract.instruments,
         zone=contract.zone,
         checks=tuple(_folded(check, events_of) if one_in == 1 else check for check in checks),
-        rejected=rejected_rows(con, [check.log for check in checks]),
+        rejected=rejected_rows(con),
     )
 
 

@@ -64,7 +64,7 @@ def inspect(
         written.
     """
     checks = judge_all(con, tables, contract)
-    written = [] if quarantine is None else write_quarantine(con, tables, quarantine)
+    written = [] if quarantine is None else write_quarantine(con, quarantine)
     for check in checks:
         stop_if_too_many(check, limit=1.0)
     # The customers log is compared with the others, so that it comes after them.

@@ -61,5 +61,6 @@ def _starts() -> tuple[int, ...]:
     from persiantools.jdatetime import JalaliDate
 
     epoch = date(1970, 1, 1)
+    # The library is typed but for what makes a date of it.
     firsts = (JalaliDate(year, 1, 1).to_gregorian() for year in _YEARS)  # type: ignore[no-untyped-call]
     return tuple((first - epoch).days for first in firsts)

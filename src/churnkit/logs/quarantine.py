@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.atomic import whole_file
 from churnkit.logs.check import DUPLICATE, repetition
-from churnkit.logs.sql import literal
+from churnkit.logs.sql import listed, literal
+from churnkit.spreadsheet import FORMULA_STARTS
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,32 +19,42 @@ SHOWN = 10_000
 """Rows of each reason that are kept in memory; a quarantine on disk holds them all."""
 
 _ENDINGS = (".parquet", ".csv")
-# A spreadsheet runs a cell that begins so as a formula.
-_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 
 
-def rejected_rows(con: duckdb.DuckDBPyConnection, logs: Iterable[str]) -> pa.Table:
-    """The rows set aside, at most `SHOWN` of each log and reason.
+def list_rejected(con: duckdb.DuckDBPyConnection, logs: Iterable[str]) -> None:
+    """Create the table ``rejected``: every row set aside of these logs, in their order.
 
     Columns: ``log``, ``file``, ``row`` (1 is the first row of data of the file), ``reason``,
-    ``found`` (the text at fault) and ``mend``.
+    ``found`` (the text at fault) and ``mend``. A source is read once more for it, so only logs
+    of which rows were set aside should be named.
     """
-    first = f"QUALIFY row_number() OVER (PARTITION BY reason ORDER BY file, row) <= {SHOWN}"
-    return con.sql(_all_of(f"{sql} {first}" for sql in _rejected(logs))).to_arrow_table()
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE rejected "
+        "(log TEXT, file TEXT, row BIGINT, reason TEXT, found TEXT, mend TEXT)"
+    )
+    for log in logs:
+        con.execute(f"INSERT INTO rejected SELECT * FROM ({_rejected(log)}) ORDER BY file, row")
 
 
-def write_quarantine(con: duckdb.DuckDBPyConnection, logs: Iterable[str], path: Path) -> list[Path]:
-    """Write all rows set aside as Parquet and CSV, beside each other, in the place of older ones.
+def rejected_rows(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The rows of the table ``rejected``, at most `SHOWN` of each log and reason."""
+    nth = "row_number() OVER (PARTITION BY log, reason ORDER BY rowid)"
+    return con.sql(
+        f"SELECT * FROM rejected QUALIFY {nth} <= {SHOWN} ORDER BY rejected.rowid"
+    ).to_arrow_table()
 
-    If there are none, older files are removed and none is written. In CSV, texts that a
+
+def write_quarantine(con: duckdb.DuckDBPyConnection, path: Path) -> list[Path]:
+    """Write the table ``rejected`` as Parquet and CSV, beside each other, in the place of older
+    ones.
+
+    If it is empty, older files are removed and none is written. In CSV, texts that a
     spreadsheet would run as a formula are preceded by an apostrophe.
 
     Parameters
     ----------
     con
-        Connection whose logs are judged and counted.
-    logs
-        Names of the logs.
+        Connection with the table that `list_rejected` makes.
     path
         The files without their ending.
 
@@ -52,42 +63,29 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, logs: Iterable[str], path: 
     ConfigError
         If the folder cannot be written to.
     """
-    rows = _all_of(_rejected(logs))
-    (count,) = con.sql(f"SELECT count(*) FROM ({rows})").fetchall()[0]
+    files = [path.with_suffix(ending) for ending in _ENDINGS]
+    (count,) = con.sql("SELECT count(*) FROM rejected").fetchall()[0]
     if not count:
-        for ending in _ENDINGS:
-            path.with_suffix(ending).unlink(missing_ok=True)
+        for file in files:
+            file.unlink(missing_ok=True)
         return []
-    safe = ", ".join(
-        f"CASE WHEN regexp_matches({c}, '{_FORMULA}') THEN '''' || {c} ELSE {c} END AS {c}"
-        for c in ("file", "found")
-    )
-    formats = {
-        ".parquet": (rows, "FORMAT parquet"),
-        ".csv": (f"SELECT * REPLACE ({safe}) FROM ({rows})", "FORMAT csv, HEADER"),
-    }
-    written = []
-    for ending, (sql, form) in formats.items():
-        target = path.with_suffix(ending)
-        with whole_file(target) as aside:
-            con.execute(f"COPY ({sql}) TO {literal(str(aside))} ({form})")
-        written.append(target)
-    return written
+    safe = f"SELECT * REPLACE ({_neutral('file')}, {_neutral('found')}) FROM rejected"
+    copies = (("FROM rejected", "FORMAT parquet"), (safe, "FORMAT csv, HEADER"))
+    for file, (rows, form) in zip(files, copies, strict=True):
+        with whole_file(file) as aside:
+            con.execute(f"COPY ({rows}) TO {literal(str(aside))} ({form})")
+    return files
 
 
-def _rejected(logs: Iterable[str]) -> Iterator[str]:
-    for log in logs:
-        yield f"""
-            SELECT * FROM (
-                SELECT {literal(log)} AS log, file, row, {log}_reasons.reason, found, mend
-                FROM {log}_judged JOIN {log}_reasons USING (code) WHERE code > 0
-                UNION ALL
-                SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL,
-                       {literal(repetition(log))}
-                FROM {log}_repeats)"""
+def _neutral(column: str) -> str:
+    is_formula = f"left({column}, 1) IN ({listed(FORMULA_STARTS)})"
+    return f"CASE WHEN {is_formula} THEN '''' || {column} ELSE {column} END AS {column}"
 
 
-def _all_of(selections: Iterable[str]) -> str:
-    """SQL of all selections, log by log, in the order of the sources."""
-    numbered = (f"SELECT *, {k} AS nth FROM ({sql})" for k, sql in enumerate(selections))
-    return f"SELECT * EXCLUDE nth FROM ({' UNION ALL '.join(numbered)}) ORDER BY nth, file, row"
+def _rejected(log: str) -> str:
+    return f"""
+        SELECT {literal(log)} AS log, file, row, {log}_reasons.reason, found, mend
+        FROM {log}_judged JOIN {log}_reasons USING (code) WHERE code > 0
+        UNION ALL
+        SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL, {literal(repetition(log))}
+        FROM {log}_repeats"""

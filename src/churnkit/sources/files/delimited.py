@@ -13,7 +13,6 @@ from churnkit.logs.rows import Rows, distinct_names
 from churnkit.logs.sql import literal
 from churnkit.sources.files.damage import LONGEST_ROW, broken_line, last_line_must_end
 from churnkit.sources.files.encoding import Encoding, Sure, encoding_of
-from churnkit.sources.files.magic import must_be_text
 from churnkit.sources.files.stack import Stack
 from churnkit.sources.files.text import as_utf8, head_of
 
@@ -62,9 +61,6 @@ def dialect_of(path: Path, encoding: str | None = None, delimiter: str | None = 
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise ConfigError(f"delimiter {delimiter!r} is not one character", "Write , or ; or \\t.")
     head, telling = head_of(path)
-    must_be_text(path, head)
-    if not head:
-        raise DataError(f"{path} is empty", "Export it again.")
     told = encoding_of(path, head, telling, encoding)
     return _read_off(path, head.decode(told.name, errors="replace"), told, delimiter)
 

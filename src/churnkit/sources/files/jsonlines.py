@@ -14,7 +14,6 @@ from churnkit.logs.sql import listed, quoted
 from churnkit.sources.files.damage import engine_says
 from churnkit.sources.files.delimited import this_file
 from churnkit.sources.files.encoding import encoding_of
-from churnkit.sources.files.magic import must_be_text
 from churnkit.sources.files.stack import Stack
 from churnkit.sources.files.text import as_utf8, head_of
 
@@ -81,9 +80,6 @@ def _told(columns: Mapping[str, str], objects: str) -> str:
 
 def _encoding(path: Path, declared: str | None) -> str:
     head, telling = head_of(path)
-    must_be_text(path, head)
-    if not head:
-        raise DataError(f"{path} is empty", "Export it again.")
     return encoding_of(path, head, telling, declared).name
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from churnkit.errors import DataError
+from churnkit.sources.files.magic import must_be_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,11 +58,20 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def head_of(path: Path) -> tuple[bytes, bytes]:
-    """The first megabyte of a file, and the first megabyte that is more than ASCII."""
+    """The first megabyte of a text file, and the first megabyte that is more than ASCII.
+
+    Raises
+    ------
+    DataError
+        If the file is empty, or something else than text.
+    """
     with opened(path) as file:
         head = telling = file.read(SAMPLE)
         while telling and telling.isascii():
             telling = file.read(SAMPLE)
+    must_be_text(path, head)
+    if not head:
+        raise DataError(f"{path} is empty", "Export it again.")
     return head, telling
 
 
