@@ -19,10 +19,12 @@ SHOWN = 10_000
 """Rows of each reason that are kept in memory; a quarantine on disk holds them all."""
 
 _ENDINGS = (".parquet", ".csv")
+_ALL = "SELECT * EXCLUDE nth FROM rejected"
 
 
 def list_rejected(con: duckdb.DuckDBPyConnection, logs: Iterable[str]) -> None:
-    """Create the table ``rejected``: every row set aside of these logs, in their order.
+    """Create the table ``rejected``: every row set aside of these logs, in their order, numbered
+    within its log and reason.
 
     Columns: ``log``, ``file``, ``row`` (1 is the first row of data of the file), ``reason``,
     ``found`` (the text at fault) and ``mend``. A source is read once more for it, so only logs
@@ -30,18 +32,19 @@ def list_rejected(con: duckdb.DuckDBPyConnection, logs: Iterable[str]) -> None:
     """
     con.execute(
         "CREATE OR REPLACE TEMP TABLE rejected "
-        "(log TEXT, file TEXT, row BIGINT, reason TEXT, found TEXT, mend TEXT)"
+        "(log TEXT, file TEXT, row BIGINT, reason TEXT, found TEXT, mend TEXT, nth BIGINT)"
     )
     for log in logs:
-        con.execute(f"INSERT INTO rejected SELECT * FROM ({_rejected(log)}) ORDER BY file, row")
+        con.execute(
+            "INSERT INTO rejected "
+            "SELECT *, row_number() OVER (PARTITION BY reason ORDER BY file, row) AS nth "
+            f"FROM ({_rejected(log)}) ORDER BY file, row"
+        )
 
 
 def rejected_rows(con: duckdb.DuckDBPyConnection) -> pa.Table:
     """The rows of the table ``rejected``, at most `SHOWN` of each log and reason."""
-    nth = "row_number() OVER (PARTITION BY log, reason ORDER BY rowid)"
-    return con.sql(
-        f"SELECT * FROM rejected QUALIFY {nth} <= {SHOWN} ORDER BY rejected.rowid"
-    ).to_arrow_table()
+    return con.sql(f"{_ALL} WHERE nth <= {SHOWN}").to_arrow_table()
 
 
 def write_quarantine(con: duckdb.DuckDBPyConnection, path: Path) -> list[Path]:
@@ -69,8 +72,8 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, path: Path) -> list[Path]:
         for file in files:
             file.unlink(missing_ok=True)
         return []
-    safe = f"SELECT * REPLACE ({_neutral('file')}, {_neutral('found')}) FROM rejected"
-    copies = (("FROM rejected", "FORMAT parquet"), (safe, "FORMAT csv, HEADER"))
+    safe = f"SELECT * REPLACE ({_neutral('file')}, {_neutral('found')}) FROM ({_ALL})"
+    copies = ((_ALL, "FORMAT parquet"), (safe, "FORMAT csv, HEADER"))
     for file, (rows, form) in zip(files, copies, strict=True):
         with whole_file(file) as aside:
             con.execute(f"COPY ({rows}) TO {literal(str(aside))} ({form})")
