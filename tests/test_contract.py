@@ -84,6 +84,9 @@ FAULTS = {
         ("unit_price", "cheap", "unreadable_unit_price", NUMBER),
         ("unit_price", "inf", "unit_price_not_finite", FINITE),
         ("unit_price", "2e12", "unit_price_too_large", UNIT),
+        ("discount", "10%", "unreadable_discount", NUMBER),
+        ("discount", "-inf", "discount_not_finite", FINITE),
+        ("discount", "2e12", "discount_too_large", UNIT),
     ],
     "activity": [
         ("customer_id", None, "missing_customer_id", FILL),
@@ -523,7 +526,8 @@ def scored(instrument: str, scores: list[object], *declared: Instrument) -> list
 
 
 @pytest.mark.parametrize(
-    ("instrument", "low", "high"), [("nps", 0, 10), ("ces", 1, 7), ("csat", 1, 5)]
+    ("instrument", "low", "high"),
+    [("nps", 0, 10), ("ces", 1, 7), ("csat", 1, 5), ("intent", 1, 5)],
 )
 def test_both_ends_of_a_scale_belong_to_it(instrument, low, high):
     outside = "score_outside_scale"

@@ -293,6 +293,69 @@ def test_a_french_shop(looked_at):
     assert "'Prix unitaire HT' times 'Quantité'" in told.reasons["amount"].why
 
 
+def superstore(k: int, chance: random.Random) -> str:
+    year, month, date = day(k // 3)
+    product, share = chance.randint(100, 139), chance.choice(["0", "0.2", "0.45"])
+    sort, lesser = chance.choice(["Furniture,Chairs", "Technology,Phones"]).split(",")
+    return (
+        f"{k + 1},CA-{2000 + k // 3},{month}/{date}/{year},{month}/{date}/{year},CG-{k // 3 % 40},"
+        f"Claire,Consumer,FUR-{product},{sort},{lesser},Bush {product},"
+        f"{chance.randint(500, 90_000) / 100},{chance.randint(1, 9)},{share},{k / 10 - 9:.4f}"
+    )
+
+
+def test_a_share_called_discount_is_no_money(looked_at):
+    header = (
+        "Row ID,Order ID,Order Date,Ship Date,Customer ID,Customer Name,Segment,Product ID,"
+        "Category,Sub-Category,Product Name,Sales,Quantity,Discount,Profit"
+    )
+    told = looked_at("purchases", csv(header, superstore))
+    assert told.columns == {
+        "customer_id": "Customer ID",
+        "ts": "Order Date",
+        "amount": "Sales",
+        "order_id": "Order ID",
+        "product_id": "Product ID",
+        "category": "Category",
+        "quantity": "Quantity",
+    }
+    assert "Discount" in told.unused
+
+
+def german_shop(k: int, chance: random.Random) -> str:
+    year, month, date = day(k)
+    cents = chance.randint(500, 9000)
+    money, off = (f"{c / 100:.2f}".replace(".", ",") for c in (cents, cents // 10 * (k % 3)))
+    sort, channel = chance.choice(["Tee", "Kaffee"]), chance.choice(["Filiale", "Onlineshop"])
+    return (
+        f"{300 + k % 60};B{k:05d};{date:02d}.{month:02d}.{year};A{k % 17};{sort};{channel};"
+        f"{money};{off};10 %"
+    )
+
+
+def test_a_shop_with_sorts_channels_and_discounts(looked_at, tmp_path):
+    header = (
+        "Kundennummer;Bestellnummer;Bestelldatum;Artikelnummer;Warengruppe;Vertriebskanal;"
+        "Umsatz;Rabattbetrag;Rabatt %"
+    )
+    text = csv(header, german_shop)
+    told = looked_at("purchases", text)
+    assert told.columns == {
+        "customer_id": "Kundennummer",
+        "ts": "Bestelldatum",
+        "amount": "Umsatz",
+        "order_id": "Bestellnummer",
+        "product_id": "Artikelnummer",
+        "category": "Warengruppe",
+        "channel": "Vertriebskanal",
+        "discount": "Rabattbetrag",
+    }
+    assert told.reasons["discount"].sure == "sure"
+    logs = read(tmp_path, "purchases", text)
+    assert logs.checks[0].kept == ROWS
+    assert logs.purchases.columns["discount"].sum() > 0
+
+
 SMALL = {
     "Spanish": (
         "Código de cliente;Fecha de compra;Nº pedido;Importe;Forma de pago",
@@ -467,6 +530,17 @@ def test_a_form_with_a_column_for_each_question_is_refused_with_the_way_to_turn_
         looked_at("surveys", text)
     assert "melt(id_vars=['Timestamp', 'Email Address'" in told.value.mend
     assert "value_vars=['nps', 'ces']" in told.value.mend
+
+
+def test_intent_is_a_question_too(looked_at):
+    text = csv("date,customer,Repurchase intent", lambda k, c: f"2024-01-01,{k},{c.randint(1, 5)}")
+    with pytest.raises(DataError, match="in a column of their own: 'Repurchase intent'") as told:
+        looked_at("surveys", text)
+    assert "value_vars=['intent']" in told.value.mend
+    rows = csv(
+        "date,customer,survey,score", lambda k, c: f"2024-01-01,{k},Intent,{c.randint(1, 5)}"
+    )
+    assert looked_at("surveys", rows).scales[0].why.startswith("its usual")
 
 
 @pytest.mark.parametrize(

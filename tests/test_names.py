@@ -23,6 +23,13 @@ SAID = {
     "unit_price": "Unit Price|UnitPrice|price|Einzelpreis|Prix unitaire HT|prezzo unitario|"
     "Birim Fiyat|قیمت واحد|سعر الوحدة",
     "quantity": "qty|Quantity|Menge|Quantité|cantidad|quantità|aantal|Adet|تعداد|الكمية",
+    "discount": "discount|Discount Amount|Lineitem discount|Rabatt|Rabattbetrag (EUR)|Remise|"
+    "Montant de la remise|Descuento|Importe del descuento|sconto|Korting|Desconto|İndirim|تخفیف|"
+    "مبلغ تخفیف|قيمة الخصم|الخصم",
+    "category": "category|Product Category|category_id|Warengruppe|Kategorie|Catégorie|Famille de "
+    "produits|Categoría|categoria merceologica|productgroep|Kategori|دسته‌بندی|گروه کالا|الفئة",
+    "channel": "channel|Sales Channel|Vertriebskanal|Kanal|Canal de vente|Canal de venta|canale|"
+    "verkoopkanaal|Satış Kanalı|کانال فروش|قناة البيع",
     "currency": "currency|Währung|devise|moneda|valuta|Para Birimi|ارز|العملة",
 }
 SAID_BUT = {  # names that hold the word of a column and mean something else
@@ -33,6 +40,11 @@ SAID_BUT = {  # names that hold the word of a column and mean something else
     "order_id": "order date|order status|order total|invoice amount",
     "quantity": "qty_refunded|quantity returned",
     "unit_price": "compare at price|price currency|discounted price",
+    "discount": "Discount %|Rabatt in %|discount_rate|discount percent|price after discount|"
+    "amount before discount|discount code|discount reason|discounted price|Rabattsatz|درصد تخفیف|"
+    "taux de remise|shipping discount",
+    "category": "customer category|tax category|category count|shipping category|Ticketkategorie",
+    "channel": "marketing channel|utm_channel|payment channel|channel url|acquisition channel",
 }
 
 
@@ -112,6 +124,8 @@ KINDS = {
     "login": "Log-in|sign_in|user.login|Anmeldung|connexion|giriş|ورود|تسجيل الدخول",
     "visit": "page_view|session_start|Besuch|ziyaret|بازدید",
     "email_open": "e-mail opened|newsletter geöffnet",
+    "survey_sent": "Survey sent|NPS invitation|Umfrage verschickt|enquête envoyée|encuesta enviada|"
+    "anket gönderildi|ارسال نظرسنجی",
     "renewal": "auto-renewed|Verlängerung|renouvellement|rinnovo|yenileme|تمدید|تجديد",
     "": "register|submit_TMA|logout|order cancelled|cancelled meeting|newsletter unsubscribed|open|"
     "return|remarketing|Bestellung storniert|لغو سفارش",

@@ -236,6 +236,61 @@ def test_returns_and_how_their_orders_are_called(proposed):
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "is_money"),
+    [
+        ("discount", ["0.00", "2.50", "1.99"], True),
+        ("discount", ["150", "0", "4000"], True),
+        ("discount", ["0.2", "0", "0.15"], False),  # a share
+        ("discount", ["20%", "0%", "15%"], False),
+        ("discount", ["20", "0", "15"], False),  # rather percent
+        ("discount amount", ["20", "0", "15"], True),  # the name says otherwise
+        ("discount %", ["20", "0", "15.5"], False),
+        ("discount", ["0", "0", "0"], False),
+        ("discount", ["-2.50", "-1.99", "-4.20"], False),  # below zero would add to the money
+        ("discount", ["SUMMER", "", "SPRING"], False),  # a code
+        ("discount", ["2.50", "", ""], True),  # few rows have one
+    ],
+)
+def test_a_discount_is_money_and_no_rate(name, cells, is_money, proposed):
+    told = proposed("purchases", sold(f"amount,{name}", [f"9.90,{cell}" for cell in cells] * 20))
+    assert told.columns.get("discount") == (name if is_money else None)
+    assert told.columns["amount"] == "amount"
+
+
+def test_a_discount_that_needs_a_comma_of_decimals_declares_it(proposed):
+    told = proposed("purchases", sold("amount,rabatt", ['12,"1,50"', '12,"2,25"'] * 20))
+    assert (told.columns["discount"], told.decimal) == ("rabatt", ",")
+    assert "numbers from 1.5 to 2.25" in told.reasons["discount"].why
+
+
+def test_discounts_of_which_some_are_no_numbers_are_told(proposed):
+    told = proposed("purchases", sold("amount,discount", ["9,2.50"] * 95 + ["9,none"] * 5))
+    assert any(n.startswith("5.0% of the cells in 'discount' are no numb") for n in told.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "column"),
+    [
+        ("category", "tea {d}", "category"),
+        ("category_id", "{d}", "category"),
+        ("category", "a word about cup {k}, never the same twice", None),
+        ("category", "0.{d}5", None),
+        ("sales channel", "web", "channel"),
+        ("platform", "app {d}", "channel"),
+        ("channel", "true", None),
+        ("marketing channel", "web", None),
+        ("customer category", "gold", None),
+    ],
+)
+def test_sorts_and_channels_are_few_words_that_repeat(name, cell, column, proposed):
+    rows = [f'9.90,"{cell.format(k=k, d=k % 7)}"' for k in range(1200)]
+    told = proposed("purchases", sold(f"amount,{name}", rows))
+    found = {c: source for c, source in told.columns.items() if c in {"category", "channel"}}
+    assert found == ({column: name} if column else {})
+    assert told.unused == (() if column else (name,))
+
+
 def test_several_currencies_are_told(proposed):
     rows = ["5,EUR", "7,USD", "9,EUR"] * 5
     assert proposed("purchases", sold("amount,currency", rows)).currencies == ("EUR", "USD")
@@ -258,7 +313,6 @@ def test_without_money_that_is_told(proposed):
         ("source_file", "export_{k}.csv", True),
         ("source", "C:\\data\\jan.xlsx", True),
         ("source", "web", False),
-        ("channel", "shop", False),
         ("loaded_at", "2024-05-0{d}", True),
         ("import_duty", "3.50", False),
         ("_fivetran_synced", "2024-05-01", True),

@@ -17,6 +17,12 @@ from collections.abc import Mapping
 from churnkit.logs.schema import EVENT_KINDS
 from churnkit.logs.sql import literal
 
+# A row without an order number stands alone.
+_ORDER = (
+    "order_id, CASE WHEN order_id IS NULL THEN row END, CASE WHEN order_id IS NULL THEN file END"
+)
+_THINGS = {"product_id": "product", "category": "category", "channel": "channel"}
+
 
 def events_sql(
     log: str, columns: tuple[str, ...], kinds: Mapping[str, str], one_in: int = 1
@@ -24,37 +30,97 @@ def events_sql(
     """SQL of the events of a judged log: ``customer_id``, ``ts``, then the measures of the log.
 
     Text measures (``kind``, ``instrument``) are folded to lower case; numbers are integers in
-    the units of `churnkit.logs.schema`. With ``one_in`` above 1 only about one in so many
-    customers is read, the same ones of every log.
+    the units of `churnkit.logs.schema`; ``ref`` is a number from 0 to 2⁶³ - 1 that stands for a
+    text, NULL for a blank one. With ``one_in`` above 1 only about one in so many customers is
+    read, the same ones of every log.
     """
-    only = f" WHERE hash(customer_id) % {one_in} = 0" if one_in > 1 else ""
+    only = _where(_chosen(one_in))
     if log == "purchases":
         return _occasions(columns, only)
-    measures = (
-        f"{_kind(kinds)} AS kind" if log == "activity" else "lower(instrument) AS instrument, score"
-    )
+    if log == "surveys":
+        measures = "lower(instrument) AS instrument, score"
+    else:
+        ref = f", {_hashed('ref')} AS ref" if "ref" in columns else ""
+        measures = f"{_kind(kinds)} AS kind{ref}"
     return f"SELECT customer_id, ts, {measures} FROM {log}_kept{only}"
 
 
+def lines_sql(columns: tuple[str, ...], one_in: int = 1) -> str | None:
+    """SQL of what was bought: one row for each customer, instant and distinct thing.
+
+    The columns are ``customer_id``, ``ts``, then ``product``, ``category`` and ``channel``, as far
+    as they are mapped: numbers from 0 to 2⁶³ - 1 that stand for texts, NULL for blank ones. Rows
+    that bring something back are left out, whatever the rest of their order is.
+
+    Parameters
+    ----------
+    columns
+        Contract columns of the judged purchases.
+    one_in
+        As in `events_sql`.
+
+    Returns
+    -------
+    str or None
+        ``None`` if no column says what was bought.
+    """
+    things = [f"{_hashed(c)} AS {name}" for c, name in _THINGS.items() if c in columns]
+    if not things:
+        return None
+    bought = ["(amount < 0) IS NOT TRUE"] if "amount" in columns else []
+    return (
+        f"SELECT DISTINCT customer_id, ts, {', '.join(things)} "
+        f"FROM purchases_kept{_where(_chosen(one_in) + bought)}"
+    )
+
+
+def _chosen(one_in: int) -> list[str]:
+    return [f"hash(customer_id) % {one_in} = 0"] if one_in > 1 else []
+
+
+def _where(conditions: list[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _hashed(column: str) -> str:
+    """SQL of a BIGINT that stands for a text; the lowest bit of the hash makes room for a sign."""
+    return f"CASE WHEN {column} IS NOT NULL THEN CAST(hash({column}) >> 1 AS BIGINT) END"
+
+
 def _occasions(columns: tuple[str, ...], only: str) -> str:
+    """SQL of the sales and returns of each customer and instant."""
+    is_return = "CAST(amount < 0 AS BIGINT)" if "amount" in columns else "0"
+    if "order_id" not in columns:  # every row is an order, so that one pass will do
+        return f"""
+            SELECT customer_id, ts, {is_return} AS is_return{_sums(columns, "count(product_id)")}
+            FROM purchases_kept{only} GROUP BY customer_id, ts, is_return"""
+    # A third faster than lists of texts; COUNT(DISTINCT …) keeps a table for every order.
+    products = f"list_unique(list({_hashed('product_id')}))"
+    per_occasion = "".join(
+        f", CAST(SUM({name}) AS BIGINT) AS {name}" for name in _measures(columns, products)
+    )
+    return f"""
+        WITH orders AS (SELECT customer_id, ts{_sums(columns, products)}
+                        FROM purchases_kept{only} GROUP BY customer_id, ts, {_ORDER})
+        SELECT customer_id, ts, {is_return} AS is_return{per_occasion}
+        FROM orders GROUP BY customer_id, ts, is_return"""
+
+
+def _sums(columns: tuple[str, ...], products: str) -> str:
+    return "".join(
+        f", CAST({sql} AS BIGINT) AS {name}" for name, sql in _measures(columns, products).items()
+    )
+
+
+def _measures(columns: tuple[str, ...], products: str) -> dict[str, str]:
+    """Measure → its SQL over the rows of a group, as far as the columns are mapped."""
     sums = {
         "amount": ("amount", "SUM(amount)"),
         "items": ("quantity", "SUM(quantity)"),
-        # Twice as fast as COUNT(DISTINCT …), which keeps a table for every order.
-        "products": ("product_id", "len(list_distinct(list(product_id)))"),
+        "products": ("product_id", products),
+        "discount": ("discount", "SUM(discount)"),
     }
-    present = {name: sql for name, (column, sql) in sums.items() if column in columns}
-    per_order = "".join(f", {sql} AS {name}" for name, sql in present.items())
-    per_occasion = "".join(f", CAST(SUM({name}) AS BIGINT) AS {name}" for name in present)
-    order = "file, row"
-    if "order_id" in columns:  # a row without one stands alone
-        order = "order_id, CASE WHEN order_id IS NULL THEN (file, row) END"
-    is_return = "CAST(amount < 0 AS BIGINT)" if "amount" in present else "0"
-    return f"""
-        WITH orders AS (SELECT customer_id, ts{per_order} FROM purchases_kept{only}
-                        GROUP BY customer_id, ts, {order})
-        SELECT customer_id, ts, {is_return} AS is_return{per_occasion}
-        FROM orders GROUP BY customer_id, ts, is_return"""
+    return {name: sql for name, (column, sql) in sums.items() if column in columns}
 
 
 def _kind(kinds: Mapping[str, str]) -> str:

@@ -80,7 +80,10 @@ PURCHASES = LogSchema(
         ),
         Column("order_id", "text", "lines that share it at one instant are one order"),
         Column("product_id", "text", "what was bought"),
+        Column("category", "text", "what sort of thing was bought"),
+        Column("channel", "text", "where it was bought, such as shop, web or app"),
         Column("quantity", "number", "how many pieces; below zero is a return"),
+        Column("discount", "money", "money taken off the row; amount is what is left to pay"),
         Column("currency", "text", "currency of the money, such as EUR"),
     ),
 )
@@ -130,6 +133,7 @@ EVENT_KINDS: Mapping[str, str] = {
     "payment_ok": "a payment went through",
     "renewal": "a contract was renewed",
     "cancellation": "the customer cancelled",
+    "survey_sent": "a survey was sent",
 }
 """Event kinds that features and rules understand; others are counted under their own name."""
 
@@ -146,12 +150,15 @@ class Instrument:
         Both ends of the scale, inclusive.
     better
         Which end is good for the customer: ``"high"`` or ``"low"``.
+    source
+        Who gives it: ``"customer"``, or ``"agent"`` who rates a call.
     """
 
     name: str
     low: float
     high: float
     better: Literal["high", "low"] = "high"
+    source: Literal["customer", "agent"] = "customer"
 
     def __post_init__(self) -> None:
         if not -math.inf < self.low < self.high < math.inf:
@@ -163,8 +170,12 @@ DEFAULT_INSTRUMENTS: tuple[Instrument, ...] = (
     Instrument("nps", 0, 10),
     Instrument("ces", 1, 7),
     Instrument("csat", 1, 5),
+    Instrument("intent", 1, 5),
 )
-"""NPS 0–10, CES 2.0 (1–7, high = ease), CSAT 1–5; a shop that asks otherwise declares it."""
+"""NPS 0–10, CES 2.0 (1–7, high = ease), CSAT 1–5, intent 1–5 (how likely to buy again).
+
+A shop that asks otherwise declares it.
+"""
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from churnkit.logs import DEFAULT_INSTRUMENTS
 from churnkit.sources.proposal.evidence import Evidence
 
 _ENOUGH = 50  # cells below which counting distinct ones proves nothing
 _EVENTS = 200
+_CATEGORIES = 500
+_CHANNELS = 60
+_SPARSE = frozenset({"ref", "discount"})
 _PLURAL = re.compile(r"[A-Za-z]{3}[sS]$")
 CURRENCIES = frozenset({
     "AED", "AFN", "ARS", "AUD", "BDT", "BGN", "BHD", "BRL", "CAD", "CHF", "CLP", "CNY", "COP",
@@ -18,6 +22,8 @@ CURRENCIES = frozenset({
     "SAR", "SEK", "SGD", "SYP", "THB", "TND", "TOMAN", "TRY", "TWD", "UAH", "USD", "UYU", "UZS",
     "VND", "YER", "ZAR", "€", "$", "£", "¥", "﷼",
 })  # fmt: skip
+
+QUESTIONS = frozenset(scale.name for scale in DEFAULT_INSTRUMENTS)
 
 
 def fit(log: str, column: str, cells: Evidence) -> float | None:
@@ -38,7 +44,7 @@ def fit(log: str, column: str, cells: Evidence) -> float | None:
     if not cells.count:
         return 0.0 if cells.filled else -0.1  # blank, or no rows at all: only the name speaks
     judged = _JUDGES[column](cells, log)
-    return None if judged is None else judged - 0.4 * (cells.filled < 0.5 and column != "ref")
+    return None if judged is None else judged - 0.4 * (cells.filled < 0.5 and column not in _SPARSE)
 
 
 def dates(cells: Evidence) -> bool:
@@ -120,6 +126,19 @@ def _money(cells: Evidence, _: str) -> float | None:
     return -0.2 if cells.numbers > 0.5 and not dates(cells) and not cells.is_boolean else None
 
 
+def _discount(cells: Evidence, _: str) -> float | None:
+    if not _is_measure(cells) or _is_share(cells) or cells.negative > 0.5:
+        return None
+    # Few whole numbers up to 100 are rather percent, unless the name says otherwise.
+    percent = cells.is_whole and cells.low >= 0 and cells.high <= 100 and cells.distinct <= 25
+    return -0.45 * percent
+
+
+def _is_share(cells: Evidence) -> bool:
+    """Whether the numbers may be parts of one; all zeros may."""
+    return cells.low >= -1 and cells.high <= 1
+
+
 def _quantity(cells: Evidence, _: str) -> float | None:
     if not _is_measure(cells):
         return None
@@ -149,6 +168,14 @@ def _few_words(cells: Evidence, most: int) -> bool:
     return cells.length <= 60 and not (cells.count >= _ENOUGH and many) and cells.addresses < 0.5
 
 
+def _category(cells: Evidence, _: str) -> float | None:
+    return 0.0 if _few_words(cells, _CATEGORIES) else None
+
+
+def _channel(cells: Evidence, _: str) -> float | None:
+    return 0.0 if _few_words(cells, _CHANNELS) else None
+
+
 def _event(cells: Evidence, _: str) -> float | None:
     if not _few_words(cells, _EVENTS):
         return None
@@ -158,13 +185,14 @@ def _event(cells: Evidence, _: str) -> float | None:
 def _instrument(cells: Evidence, _: str) -> float | None:
     if not _few_words(cells, 60):
         return None
-    known = {"nps", "ces", "csat", "intent"} & {text.lower() for text, _ in cells.top}
+    known = QUESTIONS & {text.lower() for text, _ in cells.top}
     return -0.3 * cells.is_number + 0.2 * bool(known)
 
 
 _JUDGES: Mapping[str, Callable[[Evidence, str], float | None]] = {
     "customer_id": _customer, "ts": _time, "amount": _money, "unit_price": _money,
     "order_id": _order, "product_id": _product, "quantity": _quantity, "currency": _currency,
+    "discount": _discount, "category": _category, "channel": _channel,
     "event": _event, "value": _number, "ref": _ref, "instrument": _instrument, "score": _score,
     "since": _since,
 }  # fmt: skip

@@ -54,7 +54,16 @@ _LOGIN = (
     "entrar|giris|ورود|دخول"
 )
 _VISIT = "visit|pageview|session|besuch|visite|visita|bezoek|ziyaret|بازدید|زیاره"
+_SURVEY = (
+    "survey|questionnaire|umfrage|enquete|encuesta|sondaggio|pesquisa|anket|نظرسنجی|استبیان|"
+    "nps|csat"
+)
+_SENT = (
+    "sent|send|invit|verschickt|versand|gesendet|envoy|enviad|inviat|verstuurd|verzonden|"
+    "gonder|ارسال|مرسل"
+)
 _KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("survey_sent", (_SURVEY, _SENT)),
     ("complaint_resolved", (_COMPLAINT, _ENDED)),
     ("complaint_opened", (_COMPLAINT,)),
     ("support_resolved", (_TICKET, _ENDED)),

@@ -14,6 +14,7 @@ _LETTERS = str.maketrans(
     "ıßøæœđłيىئكةۀأإٱآؤ۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩",
     "isoaedlیییکههااااو01234567890123456789",
 )
+_SIGNS = str.maketrans({"%": " percent ", "\u066a": " percent "})
 # Not within "MwSt" or "eMail".
 _CAMEL = re.compile(r"(?<=[a-z\d]{3})(?=[A-Z])|(?<=\b[Ii]s)(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _ARTICLE = re.compile(r"(?<!\w)ال(?=\w{3})")  # of Arabic
@@ -25,6 +26,7 @@ _SAYS_NOTHING = re.compile(r"^(col|column|field|unnamed|var|attr|feature|spalte|
 _MOMENTS = ("at", "on", "date", "time", "datetime", "timestamp", "ts")
 _PART = 0.8  # a phrase among words that leave its meaning
 _LOOSE = 0.6  # a phrase among words nobody knows
+_OWN = words.STRICT | {"since"}  # columns called by words that make others something else
 
 
 def tokens(name: str) -> tuple[str, ...]:
@@ -35,7 +37,7 @@ def tokens(name: str) -> tuple[str, ...]:
     >>> tokens("Customer_IDs"), tokens("InvoiceDate"), tokens("Date d'achat"), tokens("رقم العميل")
     (('customer', 'id'), ('invoice', 'date'), ('date', 'achat'), ('رقم', 'عمیل'))
     """
-    apart = _CAMEL.sub(" ", _ARTICLE.sub("", name))
+    apart = _CAMEL.sub(" ", _ARTICLE.sub("", name.translate(_SIGNS)))
     plain = unicodedata.normalize("NFKD", apart.casefold())
     bare = "".join(c for c in plain if not unicodedata.combining(c)).translate(_LETTERS)
     parts = re.split(r"[\W_\u0640\u200c]+", bare)
@@ -80,7 +82,8 @@ def _contained(parts: Sequence[str], known: dict[str, float], column: str) -> It
             if weight is not None:
                 rest = {*parts[:start], *parts[end:]}
                 plain = rest <= _beside_the_point() | known.keys() | _numbering(column)
-                yield weight * (_PART if plain else _LOOSE)
+                if plain or column not in words.STRICT:
+                    yield weight * (_PART if plain else _LOOSE)
     endings = tuple(_phrases(words.ENDINGS.get(column, "")))
     if endings and any(part.endswith(endings) for part in parts):
         yield _PART * 0.95
@@ -120,7 +123,7 @@ def _other_things(log: str, column: str) -> frozenset[str]:
     if kind == "text":
         group = "id" if column in words.IDS else "text"
     own = {part for p in words.phrases(log, column).values() for part in _folded(p)}
-    return frozenset(_folded(words.OTHER_THINGS[group])) - (own if column == "since" else set())
+    return frozenset(_folded(words.OTHER_THINGS[group])) - (own if column in _OWN else set())
 
 
 @cache

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from churnkit.sources import Source
 
-_MEASURES = ("amount", "unit_price", "quantity", "value", "score")
+_MEASURES = ("amount", "unit_price", "quantity", "discount", "value", "score")
 _TRIES = 4
 
 

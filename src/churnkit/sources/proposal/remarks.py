@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LEAST = 3
 _PRICE_ENDS = (0, 49, 50, 90, 95, 99)
 _ALL_BUT_SLIPS = 0.995
-_MONEY = ("amount", "unit_price", "quantity")
+_MONEY = ("amount", "unit_price", "quantity", "discount")
 _CLOCK = r"^\d{1,2}:\d{2}(:\d{2})?( ?[AaPp][Mm])?$"
 
 

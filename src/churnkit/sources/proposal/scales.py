@@ -25,6 +25,8 @@ _WIDE = {
             "aanbevelen", "tavsiye", "توصیه", "توصی"),
     "ces": ("ces", "effort", "easy", "ease"),
     "csat": ("csat", "satisf", "zufrieden", "soddisfa", "tevreden", "memnun", "رضایت", "رضا"),
+    "intent": ("intent", "intend", "repurchas", "rebuy", "wiederkauf", "rachat", "recompra",
+               "riacquist", "herhaalaankoop"),
 }  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def _content(column: str, cells: Evidence) -> str:
         return _when(cells.times) if cells.times else "no known pattern of times"
     if cells.ambiguous:
         return "numbers"
-    if column in {"amount", "unit_price", "quantity", "value", "score"}:
+    if column in {"amount", "unit_price", "quantity", "discount", "value", "score"}:
         return f"numbers from {cells.low:,.10g} to {cells.high:,.10g}"
     if cells.distinct == cells.count:
         return f"{cells.distinct:,} values, each once" if cells.count > 1 else "one value"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from churnkit.logs import SCHEMAS
 from churnkit.logs.sql import quoted
 from churnkit.sources.proposal.evidence import Evidence, Looked
-from churnkit.sources.proposal.fit import CURRENCIES, dates, names_something
+from churnkit.sources.proposal.fit import CURRENCIES, QUESTIONS, dates, names_something
 from churnkit.sources.proposal.kinds import kind_of
 from churnkit.sources.proposal.matching import Match
 from churnkit.sources.proposal.names import name_score, says_nothing, tokens
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import duckdb
 
 _ENOUGH = 20
-_QUESTIONS = {"nps", "ces", "csat"}
 
 
 def recognised(
@@ -126,7 +125,7 @@ def _event(_: object, __: object, cells: list[Evidence]) -> Evidence | None:
 
 
 def _instrument(_: object, __: object, cells: list[Evidence]) -> Evidence | None:
-    return _only(c for c in cells if {t.lower() for t, _ in c.top} & _QUESTIONS)
+    return _only(c for c in cells if {t.lower() for t, _ in c.top} & QUESTIONS)
 
 
 def _score(_: object, __: object, cells: list[Evidence]) -> Evidence | None:

@@ -131,6 +131,34 @@ _MEASURES: Mapping[str, Words] = {
         1.0: "currency|currency code|curr|ccy|währung|devise|monnaie|moneda|divisa|valuta|moeda|"
         "para birimi|döviz|ارز|واحد پول|العملة|عملة",
     },
+    "discount": {
+        1.0: "discount amount|discount value|discount total|total discount|amount discount|"
+        "rabattbetrag|nachlassbetrag|montant remise|montant réduction|importe descuento|"
+        "monto descuento|valor descuento|importo sconto|valore sconto|kortingsbedrag|"
+        "valor desconto|indirim tutarı|مبلغ تخفیف|مبلغ الخصم|قيمة الخصم",
+        0.9: "discount|disc|rebate|rabatt|rabatte|nachlass|preisnachlass|remise|réduction|rabais|"
+        "descuento|rebaja|sconto|korting|desconto|indirim|iskonto|تخفیف|خصم|حسم",
+    },
+    "category": {
+        1.0: "category|category name|category id|category code|product category|item category|"
+        "product category name|product category id|product group|item group|product type|"
+        "product family|kategorie|produktkategorie|artikelkategorie|warengruppe|artikelgruppe|"
+        "produktgruppe|catégorie|catégorie produit|famille produit|famille article|"
+        "categoria|categoria producto|familia producto|categoria prodotto|"
+        "categoria merceologica|gruppo merceologico|categorie|productcategorie|productgroep|"
+        "artikelgroep|categoria produto|kategori|ürün kategorisi|ürün grubu|دسته|دسته بندی|"
+        "دسته کالا|دسته محصول|دسته بندی کالا|گروه کالا|گروه محصول|فئة|فئة المنتج|تصنيف|"
+        "تصنيف المنتج",
+        0.85: "department|product line|item type|genre|abteilung|rayon|rubro|reparto|afdeling",
+    },
+    "channel": {
+        1.0: "channel|channel name|channel id|channel code|sales channel|order channel|"
+        "purchase channel|distribution channel|kanal|vertriebskanal|verkaufskanal|absatzkanal|"
+        "bestellkanal|canal|canal vente|canal venta|canal venda|canal achat|canal compra|canale|"
+        "canale di vendita|kanaal|verkoopkanaal|bestelkanaal|satış kanalı|sipariş kanalı|"
+        "کانال|کانال فروش|کانال خرید|قناة|قناة البيع|قناة الشراء",
+        0.75: "platform|plattform|plateforme|plataforma|piattaforma|order source|پلتفرم|المنصة",
+    },
     "event": {
         1.0: "event|event type|event name|event kind|ereignis|evenement|évènement|evento|"
         "tipo de evento|tipo evento|type d'événement|gebeurtenis|olay|olay türü|رویداد|نوع رویداد|"
@@ -186,6 +214,10 @@ ENDINGS: Mapping[str, str] = {
     "unit_price": "preis|prijs|fiyati",
 }
 """Last parts of compounds: ``Lieferscheindatum``, ``Nettoumsatz``."""
+
+STRICT = frozenset({"category", "channel", "discount"})
+"""Columns whose words mean something else beside unknown ones: ``customer category``,
+``marketing channel``, ``price before discount``."""
 
 OTHER_THINGS: Mapping[str, str] = {
     "id": "name|first|last|email|mail|phone|city|country|zip|postal|address|street|segment|type|"
