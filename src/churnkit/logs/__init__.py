@@ -16,7 +16,7 @@ from churnkit.logs.schema import (
     LogMapping,
     LogSchema,
 )
-from churnkit.logs.table import Events, Logs
+from churnkit.logs.table import CustomerLogs, Events, Logs
 
 __all__ = [
     "DEFAULT_INSTRUMENTS",
@@ -26,6 +26,7 @@ __all__ = [
     "SCHEMAS",
     "SCORE_UNITS",
     "Contract",
+    "CustomerLogs",
     "Events",
     "Inspection",
     "Instrument",

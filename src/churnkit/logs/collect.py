@@ -1,9 +1,10 @@
-"""From tables to `Logs`: judge every row, count, fold, sort and load."""
+"""From tables to `Logs` or `StoredLogs`: judge every row, count, fold, sort and load or store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,16 +13,19 @@ from churnkit.clock import zone_named
 from churnkit.errors import DataError
 from churnkit.logs.account import LogCheck, account, stop_if_too_many
 from churnkit.logs.check import columns_of, judge
-from churnkit.logs.fold import events_sql
+from churnkit.logs.fold import events_sql, lines_sql
 from churnkit.logs.quarantine import list_rejected, rejected_rows
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import MONEY_UNITS, Contract
-from churnkit.logs.sql import listed
-from churnkit.logs.table import Events, Logs
+from churnkit.logs.store import CUSTOMERS, LINES, EventFile, StoredLogs, Told, path_of
+from churnkit.logs.storing import write_stream
+from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE, Events, Logs, block_edges
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
+_ROWS_AT_ONCE = 1_000_000
 _VOCABULARIES = ("kind", "instrument")
 
 
@@ -35,10 +39,47 @@ def collect(con: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], contract
     ConfigError
         If the time zone is unknown or a time format is no pattern.
     """
+    return load(con, _accepted(con, tables, contract), contract)
+
+
+def collect_on_disk(
+    con: duckdb.DuckDBPyConnection,
+    tables: Mapping[str, Rows],
+    contract: Contract,
+    folder: Path,
+    *,
+    customers: int = CUSTOMERS_AT_ONCE,
+    events: int = EVENTS_AT_ONCE,
+) -> StoredLogs:
+    """Check the tables of a connection against the contract and store what keeps it.
+
+    Parameters
+    ----------
+    con, tables, contract
+        As in `collect`.
+    folder
+        An empty folder.
+    customers, events
+        What a block holds at most, see `churnkit.logs.table.block_edges`.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `collect`.
+    OSError
+        If the folder is full or cannot be written.
+    """
+    checks = _accepted(con, tables, contract)
+    return _store(con, checks, contract, folder, (customers, events))
+
+
+def _accepted(
+    con: duckdb.DuckDBPyConnection, tables: Mapping[str, Rows], contract: Contract
+) -> list[LogCheck]:
     checks = judge_all(con, tables, contract)
     for check in checks:
         stop_if_too_many(check, contract.max_rejected_share)
-    return load(con, checks, contract)
+    return checks
 
 
 def judge_all(
@@ -81,25 +122,48 @@ def load(
     With ``one_in`` above 1 only about one in so many customers is loaded; the counts of the
     checks stay those of all rows, and ``folded`` is not known.
     """
-    logs = [check.log for check in checks if check.log != "customers"]
-    for log in logs:
-        events = events_sql(log, columns_of(con, log), contract.kinds, one_in)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {log}_events AS {events}")
-    customer_ids = _number_customers(con, logs)
-    events_of = {log: _load(con, log) for log in logs}
+    streams = _fold(con, checks, contract, one_in)
+    _number_customers(con, streams)
+    customers = con.sql(_customers_sql(con, checks)).to_arrow_table()
+    events = {name: _load(con, name) for name in streams}
+    rows = {name: len(events[name]) for name in streams}
     return Logs(
-        customer_ids=customer_ids,
-        **events_of,
-        yearly_value=_yearly_value(con, checks, len(customer_ids)),
+        customer_ids=customers.column("customer_id").to_numpy().astype(object),
+        **events,
+        yearly_value=customers.column("value").to_numpy() if _has_values(con, checks) else None,
         instruments=contract.instruments,
         zone=contract.zone,
-        checks=tuple(_folded(check, events_of) if one_in == 1 else check for check in checks),
+        checks=_folded(checks, rows) if one_in == 1 else tuple(checks),
         rejected=rejected_rows(con),
     )
 
 
-def _folded(check: LogCheck, events: Mapping[str, Events]) -> LogCheck:
-    return replace(check, folded=len(events[check.log]) if check.log in events else check.kept)
+def _store(
+    con: duckdb.DuckDBPyConnection,
+    checks: list[LogCheck],
+    contract: Contract,
+    folder: Path,
+    at_once: tuple[int, int],
+) -> StoredLogs:
+    """Fold and sort the kept rows of logs that are judged and counted into blocks in a folder."""
+    streams = _fold(con, checks, contract)
+    sizes = _number_customers(con, streams)
+    edges = block_edges(sizes, *at_once)
+    write_stream(path_of(folder, CUSTOMERS), _stream(con, _customers_sql(con, checks)), edges)
+    files = {name: _store_events(con, name, folder, edges) for name in streams}
+    folded = _folded(checks, {name: file.rows for name, file in files.items()})
+    return StoredLogs(
+        folder,
+        files,
+        blocks=len(edges) - 1,
+        customers=len(sizes),
+        has_values=_has_values(con, checks),
+        told=Told(contract.instruments, contract.zone, folded, rejected_rows(con)),
+    )
+
+
+def _folded(checks: list[LogCheck], rows: Mapping[str, int]) -> tuple[LogCheck, ...]:
+    return tuple(replace(check, folded=rows.get(check.log, check.kept)) for check in checks)
 
 
 def _judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contract) -> None:
@@ -109,50 +173,101 @@ def _judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contr
         raise DataError(f"{rows.source}: {error.found}", error.mend) from error
 
 
-def _number_customers(con: duckdb.DuckDBPyConnection, logs: list[str]) -> np.ndarray:
-    everyone = " UNION ".join(f"SELECT DISTINCT customer_id FROM {log}_events" for log in logs)
+def _fold(
+    con: duckdb.DuckDBPyConnection, checks: list[LogCheck], contract: Contract, one_in: int = 1
+) -> list[str]:
+    """Create the table ``<name>_events`` of each log and of the lines; their names."""
+    logs = [check.log for check in checks if check.log != CUSTOMERS]
+    folds = {log: events_sql(log, columns_of(con, log), contract.kinds, one_in) for log in logs}
+    lines = lines_sql(columns_of(con, "purchases"), one_in) if "purchases" in logs else None
+    if lines is not None:
+        folds[LINES] = lines
+    for name, sql in folds.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name}_events AS {sql}")
+    return list(folds)
+
+
+def _number_customers(con: duckdb.DuckDBPyConnection, names: list[str]) -> np.ndarray:
+    """Create the table ``customer_numbers``: ids in order; how many events each has."""
+    everyone = " UNION ALL ".join(f"SELECT customer_id FROM {name}_events" for name in names)
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE customer_numbers AS SELECT customer_id, "
-        f"row_number() OVER (ORDER BY customer_id) - 1 AS customer FROM ({everyone})"
+        "CREATE OR REPLACE TEMP TABLE customer_numbers AS SELECT customer_id, events, "
+        "CAST(row_number() OVER (ORDER BY customer_id) - 1 AS INTEGER) AS customer "
+        f"FROM (SELECT customer_id, count(*) AS events FROM ({everyone}) GROUP BY customer_id)"
     )
-    ids = con.sql("SELECT customer_id FROM customer_numbers ORDER BY customer").to_arrow_table()
-    return ids.column(0).to_numpy().astype(object)
+    sizes = con.sql("SELECT events FROM customer_numbers ORDER BY customer").to_arrow_table()
+    return sizes.column("events").to_numpy()
 
 
-def _load(con: duckdb.DuckDBPyConnection, log: str) -> Events:
-    types = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_events)").fetchall()
-    measures = [n for (n,) in types if n not in {"customer_id", "ts"}]
-    words = {m: _vocabulary(con, log, m) for m in measures if m in _VOCABULARIES}
-    numbers = ", ".join(_as_number(m, words.get(m)) for m in measures)
-    table = con.sql(
-        f"SELECT customer, ts, {numbers} "
-        f"FROM {log}_events JOIN customer_numbers USING (customer_id) "
-        f"ORDER BY customer, ts, {', '.join(measures)}"
-    ).to_arrow_table()
-    arrays = {name: table.column(name).to_numpy().astype(np.int64) for name in table.column_names}
+def _customers_sql(con: duckdb.DuckDBPyConnection, checks: list[LogCheck]) -> str:
+    """SQL of the customers in order: ``customer``, ``customer_id`` and ``value`` in money."""
+    value, known = "NULL::DOUBLE", ""
+    if _has_values(con, checks):
+        value = f"CAST(value AS DOUBLE) / {MONEY_UNITS}"
+        known = "LEFT JOIN customers_kept USING (customer_id)"
+    return (
+        f"SELECT customer, customer_id, {value} AS value FROM customer_numbers {known} "
+        "ORDER BY customer"
+    )
+
+
+def _has_values(con: duckdb.DuckDBPyConnection, checks: list[LogCheck]) -> bool:
+    return CUSTOMERS in {c.log for c in checks} and "value" in columns_of(con, CUSTOMERS)
+
+
+def _load(con: duckdb.DuckDBPyConnection, name: str) -> Events:
+    words = _number_words(con, name)
+    table = con.sql(_sorted_sql(con, name, words)).to_arrow_table()
+    arrays = {
+        column: table.column(column).to_numpy().astype(np.int64) for column in table.column_names
+    }
     return Events(arrays.pop("customer"), arrays.pop("ts"), arrays, words)
 
 
-def _vocabulary(con: duckdb.DuckDBPyConnection, log: str, measure: str) -> tuple[str, ...]:
-    rows = con.sql(f"SELECT DISTINCT {measure} AS word FROM {log}_events ORDER BY word").fetchall()
-    return tuple(word for (word,) in rows)
+def _store_events(
+    con: duckdb.DuckDBPyConnection, name: str, folder: Path, edges: Sequence[int]
+) -> EventFile:
+    path, measures, words = path_of(folder, name), _measures(con, name), _number_words(con, name)
+    rows = write_stream(path, _stream(con, _sorted_sql(con, name, words)), edges)
+    con.execute(f"DROP TABLE {name}_events")  # gives its memory to the next
+    return EventFile(path, tuple(measures), rows, words)
 
 
-def _as_number(measure: str, words: tuple[str, ...] | None) -> str:
-    if words is None:
-        return f"COALESCE({measure}, 0) AS {measure}"
-    return f"list_position([{listed(words)}], {measure}) - 1 AS {measure}"
+def _stream(con: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchReader:
+    return con.sql(sql).to_arrow_reader(_ROWS_AT_ONCE)
 
 
-def _yearly_value(
-    con: duckdb.DuckDBPyConnection, checks: list[LogCheck], customers: int
-) -> np.ndarray | None:
-    if "customers" not in {c.log for c in checks} or "value" not in columns_of(con, "customers"):
-        return None
-    table = con.sql(
-        "SELECT customer, value FROM customers_kept JOIN customer_numbers USING (customer_id) "
-        "WHERE value IS NOT NULL"
-    ).to_arrow_table()
-    value = np.full(customers, np.nan)
-    value[table.column("customer").to_numpy()] = table.column("value").to_numpy() / MONEY_UNITS
-    return value
+def _sorted_sql(con: duckdb.DuckDBPyConnection, name: str, texts: Collection[str]) -> str:
+    """SQL of the events by number of the customer, all of them numbers; equal events tie."""
+    measures = _measures(con, name)
+    numbers = ", ".join(_as_number(name, measure, measure in texts) for measure in measures)
+    return (
+        f"SELECT customer, ts, {numbers} "
+        f"FROM {name}_events JOIN customer_numbers USING (customer_id) "
+        f"ORDER BY customer, ts, {', '.join(measures)}"
+    )
+
+
+def _measures(con: duckdb.DuckDBPyConnection, name: str) -> list[str]:
+    told = con.sql(f"SELECT column_name FROM (DESCRIBE {name}_events)").fetchall()
+    return [column for (column,) in told if column not in {"customer_id", "ts"}]
+
+
+def _number_words(con: duckdb.DuckDBPyConnection, name: str) -> dict[str, tuple[str, ...]]:
+    """Text measure → its words in order; the type ``<name>_<measure>`` numbers them so."""
+    words = {}
+    for measure in _measures(con, name):
+        if measure in _VOCABULARIES:
+            con.execute(
+                f"CREATE OR REPLACE TEMP TYPE {name}_{measure} AS ENUM "
+                f"(SELECT DISTINCT {measure} FROM {name}_events ORDER BY {measure})"
+            )
+            told = con.sql(f"SELECT unnest(enum_range(NULL::{name}_{measure}))").fetchall()
+            words[measure] = tuple(word for (word,) in told)
+    return words
+
+
+def _as_number(name: str, measure: str, is_text: bool) -> str:
+    if is_text:
+        return f"enum_code(CAST({measure} AS {name}_{measure})) AS {measure}"
+    return f"COALESCE({measure}, 0) AS {measure}"

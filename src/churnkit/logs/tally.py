@@ -1,15 +1,17 @@
 """One pass over a judged log: rows by code, span, customers, and which rows may be repetitions.
 
-Only hashes leave the engine, 8 bytes a row and customer, and are sorted in memory: nothing of the
-log itself is sorted, grouped or copied.
+Only hashes leave the engine, 8 bytes a row, and are sorted: nothing of the log itself is sorted,
+grouped or copied. The hashes of a long log are parted by their size and wait on disk, so that no
+more than `ROWS_AT_ONCE` are in memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeGuard
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-ROWS_AT_ONCE = 100_000_000
+ROWS_AT_ONCE = 20_000_000
 _BATCH = 1_000_000
 
 
@@ -67,23 +69,19 @@ def _tally(con: duckdb.DuckDBPyConnection, log: str, *, as_read: bool) -> Tally:
     """The tally by hashes of source texts, or of the texts as read where these differ."""
     who, same = _identity(con, log, as_read=as_read)
     (total,) = con.sql(f"SELECT count(*) FROM {log}_judged").fetchall()[0]
-    passes = max(-(-total // ROWS_AT_ONCE), 1)
-    parts = []
-    for k in range(passes):
-        part = _Pass(total)
-        only = f"WHERE hash({who}) % {passes} = {k}" if passes > 1 else ""
-        for batch in _batches(con, log, who, same, only):
-            part.add(batch, must_be_plain=not as_read)
-        part.sort()
-        parts.append(part)
-    return Tally(
-        rows=np.sum([part.rows for part in parts], axis=0),
-        first=min(filter(_is_known, (part.first for part in parts)), default=None),
-        last=max(filter(_is_known, (part.last for part in parts)), default=None),
-        customers=sum(part.customers() for part in parts),
-        suspects=np.concatenate([part.suspects() for part in parts]),
-        same=same,
-    )
+    (spill,) = con.sql("SELECT current_setting('temp_directory')").fetchall()[0]
+    with TemporaryDirectory(dir=spill) as folder:
+        seen = _Seen(_Hashes(Path(folder), parts=max(-(-total // ROWS_AT_ONCE), 1)))
+        for batch in _batches(con, log, who, same):
+            seen.add(batch, must_be_plain=not as_read)
+        return Tally(
+            rows=seen.rows,
+            first=seen.first,
+            last=seen.last,
+            customers=seen.customers.count(),
+            suspects=seen.hashes.repeated(),
+            same=same,
+        )
 
 
 def _identity(
@@ -104,42 +102,41 @@ def _identity(
 
 
 def _batches(
-    con: duckdb.DuckDBPyConnection, log: str, who: str, same: tuple[str, ...], only: str
+    con: duckdb.DuckDBPyConnection, log: str, who: str, same: tuple[str, ...]
 ) -> Iterator[pa.RecordBatch]:
     ts = "COALESCE(ts, 0)" if "ts" in columns_of(con, log) else "0::BIGINT"
     yield from con.sql(
         f"SELECT code, {ts} AS ts, hash({who}) AS who, hash({', '.join(same)}) AS h, "
-        f"plain OR code > 0 AS plain FROM {log}_judged {only}"
+        f"plain OR code > 0 AS plain FROM {log}_judged"
     ).to_arrow_reader(_BATCH)
 
 
-def _is_known(ts: int | None) -> TypeGuard[int]:
-    return ts is not None
+class _Seen:
+    """What the batches of a log add up to."""
 
-
-class _Pass:
-    """What the batches of one pass add up to."""
-
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, hashes: _Hashes) -> None:
         self.rows = np.zeros(256, dtype=np.int64)
         self.first: int | None = None
         self.last: int | None = None
-        # Memory is taken only as these are filled.
-        self._who = np.empty(at_most, dtype=np.uint64)
-        self._hashes = np.empty(at_most, dtype=np.uint64)
-        self._filled = 0
+        self.customers = _Distinct()
+        self.hashes = hashes
 
     def add(self, batch: pa.RecordBatch, *, must_be_plain: bool) -> None:
         """Add a batch of ``code``, ``ts``, ``who``, ``h`` and ``plain``."""
         code, ts, who, hashes, plain = (c.to_numpy(zero_copy_only=False) for c in batch.columns)
         if must_be_plain and not plain.all():
             raise _NotPlainError
-        self.rows += np.bincount(code, minlength=256)
-        good = code == 0
-        span = slice(self._filled, self._filled + int(good.sum()))
-        self._who[span], self._hashes[span] = who[good], hashes[good]
-        self._filled = span.stop
-        self._widen(ts[good])
+        if code.any():
+            good = code == 0
+            self.rows += np.bincount(code, minlength=256)
+            ts, who, hashes = ts[good], who[good], hashes[good]
+        else:  # the usual case, for a third of the price
+            self.rows[0] += len(code)
+            # What is kept must not keep the whole batch.
+            who, hashes = who.copy(), hashes.copy()
+        self._widen(ts)
+        self.customers.add(who)
+        self.hashes.add(hashes)
 
     def _widen(self, ts: np.ndarray) -> None:
         known = [moment for moment in (self.first, self.last) if moment is not None]
@@ -147,16 +144,67 @@ class _Pass:
             self.first = min(*known, int(ts.min())) if known else int(ts.min())
             self.last = max(*known, int(ts.max())) if known else int(ts.max())
 
-    def sort(self) -> None:
-        """Sort the hashes, two at a time: the library lets other threads run meanwhile."""
-        self._who, self._hashes = self._who[: self._filled], self._hashes[: self._filled]
-        with ThreadPoolExecutor(max_workers=2) as pool:
-            list(pool.map(np.ndarray.sort, (self._who, self._hashes)))
 
-    def customers(self) -> int:
-        """Distinct customers of the rows that keep the contract, once sorted."""
-        return int(self._filled > 0) + int((self._who[1:] != self._who[:-1]).sum())
+class _Distinct:
+    """Counts distinct hashes, in memory for about three times as many."""
 
-    def suspects(self) -> np.ndarray:
-        """Hashes that occur more than once among the rows that keep the contract, once sorted."""
-        return np.unique(self._hashes[1:][self._hashes[1:] == self._hashes[:-1]])
+    def __init__(self) -> None:
+        self._known = np.empty(0, dtype=np.uint64)
+        self._new: list[np.ndarray] = []
+
+    def add(self, hashes: np.ndarray) -> None:
+        self._new.append(hashes)
+        if sum(map(len, self._new)) > max(2 * len(self._known), 4 * _BATCH):
+            self._merge()
+
+    def count(self) -> int:
+        self._merge()
+        return len(self._known)
+
+    def _merge(self) -> None:
+        hashes = np.sort(np.concatenate((self._known, *self._new)))
+        self._known = hashes[np.diff(hashes, prepend=~hashes[:1]) != 0]
+        self._new = []
+
+
+class _Hashes:
+    """Finds the hashes that occur more than once, part by part.
+
+    Parameters
+    ----------
+    folder
+        Where the parts wait if there are several.
+    parts
+        Into how many ranges the hashes are divided.
+    """
+
+    def __init__(self, folder: Path, parts: int) -> None:
+        self._folder, self._parts = folder, parts
+        self._bounds = np.array([2**64 * k // parts for k in range(1, parts)], dtype=np.uint64)
+        self._only: list[np.ndarray] = []
+
+    def add(self, hashes: np.ndarray) -> None:
+        if self._parts == 1:
+            self._only.append(hashes)
+            return
+        ranges = np.split(hashes := np.sort(hashes), np.searchsorted(hashes, self._bounds))
+        for part, some in enumerate(ranges):
+            with self._file(part).open("ab") as file:
+                file.write(some.data)
+
+    def repeated(self) -> np.ndarray:
+        """The hashes that were added more than once, each once, uint64."""
+        return np.concatenate([_repeated(self._taken(part)) for part in range(self._parts)])
+
+    def _taken(self, part: int) -> np.ndarray:
+        if self._parts > 1:
+            return np.fromfile(self._file(part), dtype=np.uint64)
+        return np.concatenate([np.empty(0, dtype=np.uint64), *self._only])
+
+    def _file(self, part: int) -> Path:
+        return self._folder / f"{part}.hashes"
+
+
+def _repeated(hashes: np.ndarray) -> np.ndarray:
+    hashes.sort()
+    return np.unique(hashes[1:][hashes[1:] == hashes[:-1]])

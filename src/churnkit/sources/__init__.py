@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any, Protocol
 
-from churnkit.errors import DataError
+from churnkit.errors import ConfigError, DataError
 from churnkit.logs import Contract, Inspection, Logs, Rows, collect, inspect
+from churnkit.logs.collect import collect_on_disk
 from churnkit.logs.sql import literal
+from churnkit.logs.store import StoredLogs
+from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE
 from churnkit.sources.files import FileSource, reading_error
 from churnkit.sources.frames import FrameSource
 from churnkit.sources.stores import SqlSource
@@ -25,6 +29,8 @@ __all__ = [
     "SqlSource",
     "connect",
     "inspect_logs",
+    "open_logs",
+    "private_folder",
     "read_logs",
     "source_of",
 ]
@@ -83,12 +89,67 @@ def read_logs(
     >>> len(read_logs(frame).purchases)
     2
     """
-    given = {
-        "purchases": purchases, "activity": activity, "surveys": surveys, "customers": customers
-    }  # fmt: skip
-    sources = {log: source_of(rows, log) for log, rows in given.items() if rows is not None}
+    sources = _sources(purchases, activity, surveys, customers)
     with _attached(sources, memory_limit) as (con, tables):
         return collect(con, tables, contract or Contract())
+
+
+@contextmanager
+def open_logs(
+    purchases: Any = None,
+    activity: Any = None,
+    surveys: Any = None,
+    customers: Any = None,
+    *,
+    contract: Contract | None = None,
+    memory_limit: str | None = None,
+    spill: Path | str | None = None,
+    customers_per_block: int = CUSTOMERS_AT_ONCE,
+    events_per_block: int = EVENTS_AT_ONCE,
+) -> Iterator[StoredLogs]:
+    """Read, check and sort logs of any length into a private folder, block by block.
+
+    Parameters
+    ----------
+    purchases, activity, surveys, customers, contract
+        As in `read_logs`.
+    memory_limit
+        Memory of the engine while it sorts; what does not fit goes to the folder as well.
+    spill
+        Folder in which the private one is made; by default that for temporary files. It should
+        have room for about as much as the logs take uncompressed.
+    customers_per_block, events_per_block
+        What a block holds at most; a single customer may have more events.
+
+    Yields
+    ------
+    StoredLogs
+        The same events as `read_logs` gives, in blocks of whole customers. They are gone, with
+        the folder, when the context ends.
+
+    Raises
+    ------
+    DataError
+        As `read_logs`, or if the disk is full.
+    ConfigError
+        As `read_logs`, or if the spill folder cannot be written.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"customer_id": ["a", "a"], "ts": ["2024-01-01", "2024-02-01"]})
+    >>> with open_logs(frame) as logs:
+    ...     [len(block.purchases) for block in logs.blocks()]
+    [2]
+    """
+    sources = _sources(purchases, activity, surveys, customers)
+    with private_folder(spill) as folder:
+        with _attached(sources, memory_limit, spill) as (con, tables):
+            logs = collect_on_disk(
+                con, tables, contract or Contract(), folder,
+                customers=customers_per_block, events=events_per_block,
+            )  # fmt: skip
+        yield logs
 
 
 def inspect_logs(
@@ -120,9 +181,16 @@ def inspect_logs(
         return inspect(con, tables, contract, quarantine)
 
 
+def _sources(purchases: Any, activity: Any, surveys: Any, customers: Any) -> dict[str, Source]:
+    given = {
+        "purchases": purchases, "activity": activity, "surveys": surveys, "customers": customers
+    }  # fmt: skip
+    return {log: source_of(rows, log) for log, rows in given.items() if rows is not None}
+
+
 @contextmanager
 def _attached(
-    sources: Mapping[str, Source], memory_limit: str | None
+    sources: Mapping[str, Source], memory_limit: str | None, spill: Path | str | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Rows]]]:
     """A connection with the rows of every source; errors of the engine name the source."""
     import duckdb
@@ -131,10 +199,14 @@ def _attached(
         raise DataError(
             "there is neither a purchases nor an activity log", "Give at least one of the two."
         )
-    with connect(memory_limit) as con:
+    with connect(memory_limit, spill) as con:
         try:
             yield con, {log: source.attach(con, log) for log, source in sources.items()}
         except duckdb.Error as error:
+            raise reading_error(sources.values(), error) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
             raise reading_error(sources.values(), error) from error
 
 
@@ -155,17 +227,44 @@ def _are_paths(rows: Any) -> bool:
 
 
 @contextmanager
-def connect(memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+def private_folder(within: Path | str | None = None) -> Iterator[Path]:
+    """A new folder that is removed at the end, by default where temporary files go.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made there.
+    """
+    try:
+        made = TemporaryDirectory(prefix="churnkit-", dir=within)
+    except OSError as error:
+        raise ConfigError(
+            f"the spill folder {within or gettempdir()} cannot be written ({error.strerror})",
+            "Name a folder that exists, may be written and has room.",
+        ) from error
+    with made as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def connect(
+    memory_limit: str | None = None, spill: Path | str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB connection in memory whose session zone is UTC, whatever the machine's is.
 
-    What does not fit into memory goes into a private folder that is removed at the end; nothing
-    is fetched from a network.
+    What does not fit into memory goes into a private folder, within ``spill`` if it is given,
+    that is removed at the end; nothing is fetched from a network.
+
+    Raises
+    ------
+    ConfigError
+        If the spill folder cannot be written.
     """
     import duckdb
 
-    with TemporaryDirectory(prefix="churnkit-") as spill, duckdb.connect() as con:
+    with private_folder(spill) as folder, duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        con.execute(f"SET temp_directory = {literal(spill)}")
+        con.execute(f"SET temp_directory = {literal(str(folder))}")
         if memory_limit is not None:
             con.execute(f"SET memory_limit = {literal(memory_limit)}")
         # The engine goes on while a batch that it handed over is being looked at.
