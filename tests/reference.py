@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
-from itertools import pairwise
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain, pairwise
 from statistics import median
 
 import pandas as pd
@@ -20,9 +22,16 @@ NAN = math.nan
 
 WINDOWS = (7, 30, 90, 180, 365, None)
 TREND_WINDOWS = (30, 90, 180)
-SURVEY_WINDOWS = (365, None)
-SCALES = {"nps": (0, 10), "ces": (1, 7), "csat": (1, 5)}
-KINDS_KEPT = 20
+LONGEST_WINDOWS = (365, None)
+SEASON_WINDOWS = (30, 90)
+SCALES = {
+    "nps": (0, 10, "high"),
+    "ces": (1, 7, "high"),
+    "csat": (1, 5, "high"),
+    "agent_tone": (1, 4, "low"),
+}
+AGENTS = ("agent_tone",)
+THINGS = {"product_id": "products", "category": "categories", "channel": "channels"}
 
 
 # ── From raw rows to events ─────────────────────────────────────────────────────────────────
@@ -64,7 +73,20 @@ def order_measures(order: list, columns: pd.Index) -> dict[str, int]:
     if "product_id" in columns:
         named = {line.product_id for line in order if not pd.isna(line.product_id)}
         measures["products"] = len(named)
+    if "discount" in columns:
+        discounts = [line.discount for line in order if not pd.isna(line.discount)]
+        measures["discount"] = sum(round(discount * 100) for discount in discounts)
     return measures
+
+
+def lines_bought(purchases: pd.DataFrame) -> pd.DataFrame | None:
+    """What was bought and when, each thing once; nothing of rows that bring something back."""
+    named = [name for name in THINGS if name in purchases]
+    if not named:
+        return None
+    bought = purchases[purchases["amount"] >= 0] if "amount" in purchases else purchases
+    lines = bought[["customer_id", "ts", *named]].drop_duplicates()
+    return lines.assign(ts=microseconds(lines["ts"])).sort_values(["customer_id", "ts"])
 
 
 def kinds_of_events(activity: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +94,9 @@ def kinds_of_events(activity: pd.DataFrame) -> pd.DataFrame:
     rows = activity.drop_duplicates()
     kind = [re.sub(r"[\W_]+", "_", event.lower()).strip("_") for event in rows["event"]]
     events = {"customer_id": rows["customer_id"], "ts": microseconds(rows["ts"]), "kind": kind}
-    return pd.DataFrame(events).sort_values(["customer_id", "ts", "kind"], ignore_index=True)
+    if "ref" in rows:
+        events["ref"] = rows["ref"].fillna("")
+    return pd.DataFrame(events).sort_values(list(events), ignore_index=True)
 
 
 def answers(surveys: pd.DataFrame) -> pd.DataFrame:
@@ -97,28 +121,42 @@ FOLDS = {"purchases": occasions, "activity": kinds_of_events, "surveys": answers
 def features(frames: dict[str, pd.DataFrame], cutoffs: list[int]) -> pd.DataFrame:
     """All features, one row per cutoff and known customer, indexed by both.
 
-    Known is who bought, returned, or did anything but cancel. The kinds (the 20 most frequent)
-    and instruments that have columns are those that occur before the last cutoff.
+    Known is who bought, returned, or did anything but cancel. The kinds and instruments that have
+    columns are those that occur before the last cutoff.
     """
     logs = {name: FOLDS[name](frame) for name, frame in frames.items()}
-    past = {name: log[log["ts"] < max(cutoffs)] for name, log in logs.items()}
-    kinds, instruments = [], []
-    if "activity" in past:
-        counts = Counter(past["activity"]["kind"])
-        kinds = sorted(sorted(counts), key=counts.__getitem__, reverse=True)[:KINDS_KEPT]
-    if "surveys" in past:
-        instruments = list(past["surveys"]["instrument"].unique())
     everyone = sorted(set().union(*(log["customer_id"] for log in logs.values())))
-    measures = set(logs["purchases"].columns) if "purchases" in logs else set()
+    shop = Shop(
+        measures=set().union(*(log.columns for log in logs.values())),
+        kinds=words(logs, "activity", "kind", max(cutoffs)),
+        instruments=words(logs, "surveys", "instrument", max(cutoffs)),
+    )
+    if "purchases" in frames and (lines := lines_bought(frames["purchases"])) is not None:
+        logs["lines"] = lines
+        shop.measures.update(lines.columns)
     events = {name: list(log.itertuples()) for name, log in logs.items()}
-    rows = {
-        (cutoff, customer): row
-        for cutoff in sorted(cutoffs)
-        for customer in everyone
-        if (row := _row(seen(events, customer, cutoff), cutoff, measures, kinds, instruments))
-    }
+    rows = {}
+    for cutoff in sorted(cutoffs):
+        past = {customer: seen(events, customer, cutoff) for customer in everyone}
+        market = {stream: [of(p) for p in past.values()] for stream, of in STREAMS.items()}
+        for customer in everyone:
+            if is_known(past[customer]):
+                rows[cutoff, customer] = row_of(past[customer], cutoff, shop, market)
     keys = pd.MultiIndex.from_tuples(rows.keys(), names=["cutoff", "customer_id"])
     return pd.DataFrame(list(rows.values()), index=keys, dtype=float)
+
+
+@dataclass
+class Shop:
+    """What the logs can tell: decides which columns there are."""
+
+    measures: set[str]
+    kinds: list[str]
+    instruments: list[str]
+
+
+def words(logs: dict[str, pd.DataFrame], log: str, measure: str, cutoff: int) -> list[str]:
+    return sorted(set(logs[log].query("ts < @cutoff")[measure])) if log in logs else []
 
 
 def seen(events: dict[str, list], customer: str, cutoff: int) -> dict[str, list]:
@@ -129,27 +167,62 @@ def seen(events: dict[str, list], customer: str, cutoff: int) -> dict[str, list]
     }
 
 
-def _row(events, cutoff, measures, kinds, instruments) -> dict[str, float]:
-    """The features of one customer at one cutoff; empty for one who is not yet known."""
-    alive = [e for e in events.get("activity", []) if e.kind != "cancellation"]
-    if not events.get("purchases") and not alive:
-        return {}
-    row = {}
-    if "purchases" in events:
-        sales = [e for e in events["purchases"] if not e.is_return]
-        returns = [e for e in events["purchases"] if e.is_return]
-        row |= purchase_features(sales, returns, cutoff, measures)
-    if "activity" in events:
-        row |= activity_features(events["activity"], alive, cutoff, kinds)
-        row |= service_features(events["activity"])
-    for instrument in instruments:
-        given = [e for e in events["surveys"] if e.instrument == instrument]
+def is_known(past: dict[str, list]) -> bool:
+    return bool(past.get("purchases") or alive(past))
+
+
+def sales(past: dict[str, list]) -> list:
+    return [e for e in past.get("purchases", []) if not e.is_return]
+
+
+def alive(past: dict[str, list]) -> list:
+    return [e for e in past.get("activity", []) if e.kind != "cancellation"]
+
+
+def renewals(past: dict[str, list]) -> list:
+    return of_kind(past.get("activity", []), "renewal")
+
+
+STREAMS = {"sales": sales, "activity": alive, "renewals": renewals}
+
+
+def of_kind(events: list, kind: str) -> list:
+    return [e for e in events if e.kind == kind]
+
+
+def row_of(past, cutoff, shop, market) -> dict[str, float]:
+    """The features of one customer at one cutoff."""
+    row = calendar_features(cutoff)
+    if "purchases" in past:
+        bought, returned = sales(past), [e for e in past["purchases"] if e.is_return]
+        row |= purchase_features(bought, returned, cutoff, shop.measures)
+        row |= returns_features(bought, returned, cutoff, shop.measures)
+        row |= early_features(bought, cutoff, shop.measures)
+        row |= rhythm_features(bought, cutoff, market["sales"])
+        row |= season_features(bought, cutoff, shop.measures)
+        row |= market_features(bought, cutoff, market["sales"])
+        row |= breadth_features(past.get("lines", []), cutoff, shop.measures)
+    if "activity" in past:
+        row |= activity_features(past["activity"], alive(past), cutoff, shop.kinds)
+        row |= activity_market_features(alive(past), cutoff, market["activity"])
+        row |= service_features(past["activity"], cutoff, shop)
+        row |= payment_features(past["activity"], cutoff, shop.kinds)
+    if "renewal" in shop.kinds:
+        row["days_to_renewal"] = days_to_renewal(renewals(past), cutoff, market["renewals"])
+    for instrument in shop.instruments:
+        given = [e for e in past["surveys"] if e.instrument == instrument]
         row |= survey_features(given, cutoff, instrument)
+    if "survey_sent" in shop.kinds and "surveys" in past:
+        row |= silence_features(past["activity"], past["surveys"], cutoff)
     return row
 
 
 def within(events: list, days: int | None, cutoff: int) -> list:
     return [e for e in events if days is None or e.ts >= cutoff - days * DAY]
+
+
+def between(events: list, start: int, end: int) -> list:
+    return [e for e in events if start <= e.ts < end]
 
 
 def window_name(days: int | None) -> str:
@@ -170,8 +243,8 @@ def days_since_first(events: list, cutoff: int) -> float:
 
 def trend(of, events: list, days: int, cutoff: int) -> float:
     """(now - then) / (now + then) of two windows of equal length, one after the other."""
-    now, both = within(events, days, cutoff), within(events, 2 * days, cutoff)
-    then = both[: len(both) - len(now)]
+    now = within(events, days, cutoff)
+    then = between(events, cutoff - 2 * days * DAY, cutoff - days * DAY)
     return over(of(now) - of(then), of(now) + of(then))
 
 
@@ -182,45 +255,93 @@ def cents(sales: list) -> int:
 # ── Purchases, rhythm, trend ────────────────────────────────────────────────────────────────
 
 
-def purchase_features(sales, returns, cutoff, measures) -> dict[str, float]:
+def purchase_features(bought, returned, cutoff, measures) -> dict[str, float]:
     row = {
-        "recency": days_since_last(sales, cutoff),
-        "tenure": days_since_first(sales, cutoff),
-        "active_span": days_since_first(sales, cutoff) - days_since_last(sales, cutoff),
-        "days_since_return": days_since_last(returns, cutoff),
+        "recency": days_since_last(bought, cutoff),
+        "tenure": days_since_first(bought, cutoff),
+        "active_span": days_since_first(bought, cutoff) - days_since_last(bought, cutoff),
     }
     for days in WINDOWS:
-        bought, brought_back = within(sales, days, cutoff), within(returns, days, cutoff)
-        name = window_name(days)
-        row[f"purchases_count_{name}"] = len(bought)
-        row[f"returns_count_{name}"] = len(brought_back)
+        recent, name = within(bought, days, cutoff), window_name(days)
+        row[f"purchases_count_{name}"] = len(recent)
         if "amount" in measures:
-            row[f"spend_sum_{name}"] = cents(bought) / 100
-            row[f"spend_mean_{name}"] = over(cents(bought), len(bought) * 100)
-            row[f"returns_sum_{name}"] = -cents(brought_back) / 100
+            row[f"spend_sum_{name}"] = cents(recent) / 100
+            row[f"spend_mean_{name}"] = over(cents(recent), len(recent) * 100)
         if "items" in measures:
-            row[f"items_sum_{name}"] = sum(s.items for s in bought) / 1000
+            row[f"items_sum_{name}"] = sum(s.items for s in recent) / 1000
         if "products" in measures:
-            row[f"basket_mean_{name}"] = over(sum(s.products for s in bought), len(bought))
+            row[f"basket_mean_{name}"] = over(sum(s.products for s in recent), len(recent))
+        if "discount" in measures:
+            off = sum(s.discount for s in recent)
+            row[f"discount_sum_{name}"] = off / 100
+            if "amount" in measures:
+                row[f"discount_share_{name}"] = over(off, cents(recent) + off)
     if "amount" in measures:
-        row["spend_last"] = sales[-1].amount / 100 if sales else NAN
+        row["spend_last"] = bought[-1].amount / 100 if bought else NAN
     for days in TREND_WINDOWS:
-        row[f"purchases_trend_{days}d"] = trend(len, sales, days, cutoff)
+        row[f"purchases_trend_{days}d"] = trend(len, bought, days, cutoff)
         if "amount" in measures:
-            row[f"spend_trend_{days}d"] = trend(cents, sales, days, cutoff)
-    return row | rhythm_features(sales, cutoff)
+            row[f"spend_trend_{days}d"] = trend(cents, bought, days, cutoff)
+    return row
 
 
-def rhythm_features(sales, cutoff) -> dict[str, float]:
-    gaps = gaps_between(sales)
+def returns_features(bought, returned, cutoff, measures) -> dict[str, float]:
+    row = {"days_since_return": days_since_last(returned, cutoff)}
+    for days in WINDOWS:
+        kept, back = within(bought, days, cutoff), within(returned, days, cutoff)
+        name = window_name(days)
+        row[f"returns_count_{name}"] = len(back)
+        row[f"returns_share_{name}"] = over(len(back), len(back) + len(kept))
+        if "amount" in measures:
+            row[f"returns_sum_{name}"] = -cents(back) / 100
+            row[f"returns_amount_share_{name}"] = over(-cents(back), cents(kept) - cents(back))
+    return row
+
+
+def early_features(bought, cutoff, measures) -> dict[str, float]:
+    early = [s for s in bought if s.ts < bought[0].ts + 30 * DAY]
+    second = days_since_first(bought[1:], cutoff)
+    row = {
+        "purchases_count_first_30d": len(early),
+        "days_to_second_purchase": days_since_first(bought, cutoff) - second,
+    }
+    return row | ({"spend_sum_first_30d": cents(early) / 100} if "amount" in measures else {})
+
+
+def breadth_features(lines, cutoff, measures) -> dict[str, float]:
+    row = {}
+    for column, things in THINGS.items():
+        if column in measures:
+            for days in WINDOWS:
+                found = different(within(lines, days, cutoff), column)
+                row[f"{things}_count_{window_name(days)}"] = len(found)
+    if "product_id" in measures:
+        for days in TREND_WINDOWS:
+            before = different(between(lines, 0, cutoff - days * DAY), "product_id")
+            found = different(within(lines, days, cutoff), "product_id")
+            row[f"products_new_{days}d"] = len(found - before)
+    return row
+
+
+def different(lines, column) -> set[str]:
+    return {getattr(line, column) for line in lines if not pd.isna(getattr(line, column))}
+
+
+def rhythm_features(bought, cutoff, market) -> dict[str, float]:
+    gaps = gaps_between(bought)
     p90 = nearest_rank(gaps, 9, 10) / DAY if len(gaps) >= 3 else NAN
+    normal = market_gap(market, 9, 10) if math.isnan(p90) else p90
+    mean, last = gap_mean(bought), gaps[-1] / DAY if gaps else NAN
     return {
-        "gap_mean": gap_mean(sales),
+        "gap_mean": mean,
         "gap_median": median(gaps) / DAY if gaps else NAN,
         "gap_std": gap_std(gaps),
         "gap_p90": p90,
-        "overdue_ratio": overdue(sales, p90, cutoff),
-        "overdue_mean_ratio": overdue(sales, gap_mean(sales), cutoff),
+        "gap_last": last,
+        "gap_trend": last / max(mean, 1.0),
+        "overdue_own_ratio": overdue(bought, p90, cutoff),
+        "overdue_ratio": overdue(bought, normal, cutoff),
+        "overdue_mean_ratio": overdue(bought, mean, cutoff),
     }
 
 
@@ -254,7 +375,56 @@ def overdue(events: list, interval: float, cutoff: int) -> float:
     return days_since_last(events, cutoff) / max(interval, 1.0)
 
 
-# ── Activity and service ────────────────────────────────────────────────────────────────────
+# ── The season, and what all customers did ──────────────────────────────────────────────────
+
+
+def calendar_features(cutoff) -> dict[str, float]:
+    day = datetime.fromtimestamp(cutoff / SECOND, UTC).timetuple().tm_yday - 1
+    angle = 2 * math.pi * (day / 365.25)
+    return {"year_sin": math.sin(angle), "year_cos": math.cos(angle)}
+
+
+def season_features(bought, cutoff, measures) -> dict[str, float]:
+    a_year_ago, row = cutoff - 365 * DAY, {}
+    for days in SEASON_WINDOWS:
+        same = between(bought, a_year_ago - days * DAY, a_year_ago)
+        ahead = between(bought, a_year_ago, a_year_ago + days * DAY)
+        row[f"purchases_count_last_year_{days}d"] = len(same)
+        row[f"purchases_ahead_last_year_{days}d"] = len(ahead)
+        if "amount" in measures:
+            row[f"spend_sum_last_year_{days}d"] = cents(same) / 100
+            row[f"spend_ahead_last_year_{days}d"] = cents(ahead) / 100
+    return row
+
+
+def market_features(bought, cutoff, market) -> dict[str, float]:
+    everything, row = sorted(chain.from_iterable(market), key=lambda e: e.ts), {}
+    for days in TREND_WINDOWS:
+        of_all = trend(len, everything, days, cutoff)
+        customers = sum(bool(events) for events in market)
+        row[f"market_trend_{days}d"] = of_all
+        row[f"trend_against_market_{days}d"] = trend(len, bought, days, cutoff) - of_all
+        recent = within(everything, days, cutoff)
+        row[f"market_purchases_mean_{days}d"] = over(len(recent), customers)
+    return row
+
+
+def activity_market_features(alive, cutoff, market) -> dict[str, float]:
+    everything, row = sorted(chain.from_iterable(market), key=lambda e: e.ts), {}
+    for days in TREND_WINDOWS:
+        of_all = trend(len, everything, days, cutoff)
+        row[f"market_activity_trend_{days}d"] = of_all
+        row[f"activity_trend_against_market_{days}d"] = trend(len, alive, days, cutoff) - of_all
+    return row
+
+
+def market_gap(market, part: int, whole: int) -> float:
+    """The nearest-rank quantile of the intervals of all customers, in days rounded up."""
+    days = [-(-gap // DAY) for events in market for gap in gaps_between(events)]
+    return nearest_rank(days, part, whole) if days else NAN
+
+
+# ── Activity, service, payments ─────────────────────────────────────────────────────────────
 
 
 def activity_features(events, alive, cutoff, kinds) -> dict[str, float]:
@@ -269,32 +439,77 @@ def activity_features(events, alive, cutoff, kinds) -> dict[str, float]:
     for days in TREND_WINDOWS:
         row[f"activity_trend_{days}d"] = trend(len, alive, days, cutoff)
     for kind in kinds:
-        of_kind = [e for e in events if e.kind == kind]
-        row[f"days_since_{kind}"] = days_since_last(of_kind, cutoff)
+        such = of_kind(events, kind)
+        row[f"days_since_{kind}"] = days_since_last(such, cutoff)
         for days in WINDOWS:
-            row[f"{kind}_count_{window_name(days)}"] = len(within(of_kind, days, cutoff))
+            row[f"{kind}_count_{window_name(days)}"] = len(within(such, days, cutoff))
     return row
 
 
-def service_features(events) -> dict[str, float]:
-    paid = max((e.ts for e in events if e.kind == "payment_ok"), default=-math.inf)
-    failed = [e for e in events if e.kind == "payment_failed" and e.ts > paid]
-    return {
-        "complaints_open": still_open(events, "complaint"),
-        "tickets_open": still_open(events, "support"),
-        "payments_failed_open": len(failed),
-    }
+def service_features(events, cutoff, shop) -> dict[str, float]:
+    row = {}
+    for name, what in (("complaints", "complaint"), ("tickets", "support")):
+        still_open, closed = served(events, what)
+        opened = of_kind(events, f"{what}_opened")
+        row[f"{name}_open"] = len(still_open)
+        if f"{what}_opened" not in shop.kinds:
+            continue
+        row[f"{name}_open_days"] = (cutoff - min(still_open)) / DAY if still_open else NAN
+        row[f"{name}_open_share"] = over(len(still_open), len(opened))
+        for days in LONGEST_WINDOWS:
+            if f"{what}_resolved" in shop.kinds:
+                took = [end - start for start, end in closed if days is None or
+                        end >= cutoff - days * DAY]  # fmt: skip
+                mean = over(sum(took), len(took)) / DAY
+                row[f"{name}_resolve_mean_{window_name(days)}"] = mean
+            if "ref" in shop.measures:
+                again = within(repeated(opened), days, cutoff)
+                row[f"{name}_reopened_{window_name(days)}"] = len(again)
+    return row
 
 
-def still_open(events, what: str) -> int:
-    """A resolution closes one that is open; with none open it closes nothing."""
-    count = 0
+def served(events, what: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """When those that are open were opened, and those that were closed were opened and closed.
+
+    A resolution closes the oldest open one of its ref; with none open it closes nothing.
+    """
+    queues, closed = defaultdict(list), []
     for event in sorted(events, key=lambda e: (e.ts, e.kind)):
+        queue = queues[getattr(event, "ref", "")]
         if event.kind == f"{what}_opened":
-            count += 1
-        if event.kind == f"{what}_resolved":
-            count = max(count - 1, 0)
-    return count
+            queue.append(event.ts)
+        if event.kind == f"{what}_resolved" and queue:
+            closed.append((queue.pop(0), event.ts))
+    return list(chain.from_iterable(queues.values())), closed
+
+
+def repeated(events) -> list:
+    """The events whose ref has come before."""
+    known, again = set(), []
+    for event in events:
+        if event.ref in known:
+            again.append(event)
+        known |= {event.ref} - {""}
+    return again
+
+
+def payment_features(events, cutoff, kinds) -> dict[str, float]:
+    failed, went_through = of_kind(events, "payment_failed"), of_kind(events, "payment_ok")
+    paid = max((e.ts for e in went_through), default=-math.inf)
+    still_open = [e for e in failed if e.ts > paid]
+    row = {"payments_failed_open": len(still_open)}
+    if "payment_failed" in kinds:
+        row["payments_failed_open_days"] = days_since_first(still_open, cutoff)
+    if {"payment_failed", "payment_ok"} <= set(kinds):
+        for days in WINDOWS:
+            bad, good = (len(within(e, days, cutoff)) for e in (failed, went_through))
+            row[f"payments_failed_share_{window_name(days)}"] = over(bad, bad + good)
+    return row
+
+
+def days_to_renewal(own, cutoff, market) -> float:
+    interval = gap_mean(own) if len(own) > 1 else market_gap(market, 1, 2)
+    return interval - days_since_last(own, cutoff)
 
 
 # ── Surveys ─────────────────────────────────────────────────────────────────────────────────
@@ -302,17 +517,28 @@ def still_open(events, what: str) -> int:
 
 def survey_features(given, cutoff, instrument) -> dict[str, float]:
     last = given[-1].score / 1000 if given else NAN
-    row = {f"{instrument}_last": last, f"days_since_{instrument}": days_since_last(given, cutoff)}
-    for days in SURVEY_WINDOWS:
+    change = (given[-1].score - given[-2].score) / 1000 if len(given) > 1 else NAN
+    recent = within(given, 365, cutoff)
+    before = between(given, cutoff - 730 * DAY, cutoff - 365 * DAY)
+    row = {
+        f"{instrument}_last": last,
+        f"{instrument}_good_last": goodness(last, instrument),
+        f"{instrument}_change": change,
+        f"{instrument}_trend_365d": mean_score(recent) - mean_score(before),
+        f"{instrument}_silence_ratio": overdue(given, gap_mean(given), cutoff),
+        f"days_since_{instrument}": days_since_last(given, cutoff),
+    }
+    for days in LONGEST_WINDOWS:
         recent, name = within(given, days, cutoff), window_name(days)
-        mean = over(sum(e.score for e in recent), len(recent) * 1000)
+        mean = mean_score(recent)
         row[f"{instrument}_count_{name}"] = len(recent)
         row[f"{instrument}_mean_{name}"] = mean
+        row[f"{instrument}_good_mean_{name}"] = goodness(mean, instrument)
         if instrument == "ces":
-            row[f"ces_ease_mean_{name}"] = ease(mean)
+            row[f"ces_ease_mean_{name}"] = goodness(mean, "ces")
     if instrument == "ces":
-        row["ces_ease_last"] = ease(last)
-        row["ces_class"] = NAN if math.isnan(last) else float(ease(last) > 0.5)
+        ease = row["ces_ease_last"] = goodness(last, "ces")
+        row["ces_class"] = NAN if math.isnan(last) else float(ease > 0.5)
     if instrument == "nps":
         row["nps_class"] = nps_class(last)
     if instrument == "csat":
@@ -320,9 +546,25 @@ def survey_features(given, cutoff, instrument) -> dict[str, float]:
     return row
 
 
-def ease(score: float) -> float:
-    low, high = SCALES["ces"]
-    return (score - low) / (high - low)
+def mean_score(given: list) -> float:
+    return over(sum(e.score for e in given), len(given) * 1000)
+
+
+def goodness(score: float, instrument: str) -> float:
+    """Position on the scale, 0 worst to 1 best."""
+    low, high, better = SCALES[instrument]
+    share = (score - low) / (high - low)
+    return share if better == "high" else 1 - share
+
+
+def silence_features(events, surveys, cutoff) -> dict[str, float]:
+    """The share of surveys sent that brought no answer of a customer; agents answer unasked."""
+    sent, row = of_kind(events, "survey_sent"), {}
+    given = [e for e in surveys if e.instrument not in AGENTS]
+    for days in LONGEST_WINDOWS:
+        silent = 1 - over(len(within(given, days, cutoff)), len(within(sent, days, cutoff)))
+        row[f"survey_silence_{window_name(days)}"] = max(silent, 0.0)
+    return row
 
 
 def nps_class(score: float) -> float:

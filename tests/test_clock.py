@@ -22,12 +22,17 @@ from churnkit.clock import (
     DAY,
     Cutoff,
     Window,
-    comes_after,
     cutoffs_back_from,
+    cutoffs_between,
     day_after,
+    every_named,
     first_observer,
+    happened_within,
     horizon_ends_by,
+    precedes_all,
+    reaches_back,
     seen_before,
+    span_a_year,
     start_of_day,
     zone_named,
 )
@@ -78,9 +83,21 @@ def test_the_first_observer_is_the_first_instant_after_the_event(ts, instants):
     assert first_observer(np.array(ts), np.array(instants)).tolist() == expected
 
 
-def test_nothing_known_bounds_nothing():
-    last = np.array([1.0, 2.0, 3.0, np.nan])
-    assert comes_after(np.array([2, 2, 2, 2]), last).tolist() == [True, False, False, True]
+@pytest.mark.parametrize(("us", "within"), [(-1, True), (0, False), (1, False)])
+def test_the_first_days_of_a_customer_end_at_their_very_hour(us, within):
+    first = np.array([CUTOFF.us])
+    assert happened_within(first + 30 * DAY + us, first, 30).tolist() == [within]
+
+
+@pytest.mark.parametrize(("us", "reaches"), [(-1, True), (0, False), (1, False)])
+def test_a_window_reaches_back_if_it_begins_before_the_history(us, reaches):
+    first = CUTOFF.shifted(-90)
+    assert reaches_back(Cutoff(CUTOFF.us + us), 90, first) == reaches
+
+
+@pytest.mark.parametrize(("us", "nothing"), [(-1, True), (0, True), (1, False)])
+def test_nothing_is_known_when_the_logs_begin(us, nothing):
+    assert precedes_all(Cutoff(CUTOFF.us + us), CUTOFF) == nothing
 
 
 @pytest.mark.parametrize(("us", "over"), [(-1, False), (0, True), (1, True)])
@@ -242,6 +259,72 @@ def test_cutoffs_rise_by_equal_days_to_the_last_and_none_is_too_early(day, zone,
     assert len(grid) == min(count, ago // every + 1)
     assert grid[0] >= floor
     assert all(a.shifted(every) == b for a, b in pairwise(grid))
+
+
+@given(days, zones, st.integers(1, 20))
+def test_weeks_are_seven_days(day, zone, count):
+    last = Cutoff.parse(day, zone)
+    assert cutoffs_back_from(last, "week", count) == cutoffs_back_from(last, 7, count)
+
+
+def test_months_keep_their_day_as_far_as_they_have_it():
+    last = Cutoff.parse("2024-05-31")
+    assert [str(c) for c in cutoffs_back_from(last, "month", 5)] == [
+        *["2024-01-31", "2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31"]
+    ]
+
+
+@given(days, zones, st.integers(1, 30))
+def test_every_month_has_one_cutoff_and_none_drifts(day, zone, count):
+    grid = cutoffs_back_from(Cutoff.parse(day, zone), "month", count)
+    months = [c.local.year * 12 + c.local.month for c in grid]
+    assert months == list(range(months[-1] - count + 1, months[-1] + 1))
+    last_days = [(c.local.date().replace(day=1) + timedelta(31)).replace(day=1) for c in grid]
+    assert all(
+        c.local.day == min(day.day, (end - timedelta(1)).day)
+        for c, end in zip(grid, last_days, strict=True)
+    )
+
+
+def test_months_keep_the_time_of_day_where_clocks_change():
+    last = Cutoff.parse("2024-04-15T09:30", "Europe/Berlin")
+    assert [str(c) for c in cutoffs_back_from(last, "month", 2)] == [
+        *["2024-03-15T09:30:00+01:00", "2024-04-15T09:30:00+02:00"]
+    ]
+
+
+@pytest.mark.parametrize("every", [3_650, "month"])
+def test_cutoffs_before_the_first_year_are_refused(every):
+    with pytest.raises(ConfigError, match="begin before the year 1"):
+        cutoffs_back_from(Cutoff.parse("0010-01-01"), every, 180)
+
+
+@pytest.mark.parametrize(("text", "every"), [("28", 28), ("week", "week"), ("month", "month")])
+def test_how_far_apart_cutoffs_are_is_told_by_a_word(text, every):
+    assert every_named(text) == every
+
+
+@pytest.mark.parametrize("text", ["", "0", "-7", "1.5", "3651", "year", "²", "٧"])
+def test_other_words_for_it_are_refused(text):
+    with pytest.raises(ConfigError, match="apart"):
+        every_named(text)
+
+
+def test_cutoffs_between_two_days_part_the_time_equally():
+    first, last = Cutoff.parse("2024-01-01"), Cutoff.parse("2024-01-09")
+    assert [str(c) for c in cutoffs_between(first, last, 3)] == [
+        *["2024-01-03", "2024-01-05", "2024-01-07"]
+    ]
+    assert cutoffs_between(first, first, 3) == (first,)
+
+
+def test_a_year_is_spanned_from_day_to_day():
+    first = Cutoff.parse("2023-03-01", "Europe/Berlin")
+    year = [first, first.shifted(365)]
+    assert span_a_year(year)
+    assert not span_a_year([first, first.shifted(364)])
+    assert not span_a_year([first])
+    assert not span_a_year([])
 
 
 # ── One owner of time ───────────────────────────────────────────────────────────────────────

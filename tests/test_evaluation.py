@@ -26,7 +26,7 @@ from churnkit.sources import read_logs
 from churnkit.training import train
 
 QUESTION = Question(horizon_days=30, lookback_days=90)
-ONE_TEST = Schedule(every_days=28, cutoffs=3, tests=1)
+ONE_TEST = Schedule(every=28, cutoffs=3, tests=1)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def trial(at: str = "2024-01-01", values: np.ndarray | None = None, **rungs: np.
     ids = np.array([f"c{k:04}" for k in range(len(CHURNED))], dtype=object)
     column = NOISE if values is None else values
     features = Features(
-        ids, np.zeros(len(ids), dtype=int), column[:, None], ("some_feature",), FeatureSpec({})
+        ids, np.zeros(len(ids), dtype=int), {"some_feature": column}, FeatureSpec({})
     )
     metrics = {name: evaluate(CHURNED, p, ids, repeats=50) for name, p in rungs.items()}
     return Trial(Cutoff.parse(at), Dataset(features, CHURNED), {}, rungs, metrics)
@@ -369,7 +369,7 @@ def test_a_test_at_which_none_churned_is_refused(shop):
 
 def test_a_test_at_which_nobody_is_at_risk_is_refused(shop):
     closed_for_long = shop.purchases[shop.purchases["ts"] < "2023-12-31"]
-    many_cutoffs = Schedule(every_days=28, cutoffs=8, tests=1)
+    many_cutoffs = Schedule(every=28, cutoffs=8, tests=1)
     said = refused(with_newcomers(closed_for_long, "2024-05-14"), many_cutoffs)
     assert said == "at the test cutoff 2024-04-14 nobody is at risk"
 

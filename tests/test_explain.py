@@ -27,11 +27,9 @@ NAMES = tuple(COLUMNS)
 def table(**columns: list[float]) -> Features:
     """A feature table of some columns; all others are zero."""
     rows = len(next(iter(columns.values())))
-    values = np.zeros((rows, len(NAMES)))
-    for name, column in columns.items():
-        values[:, NAMES.index(name)] = column
+    values = {name: np.array(columns.get(name, np.zeros(rows)), dtype=float) for name in NAMES}
     ids = np.array([f"c{k}" for k in range(rows)], dtype=object)
-    return Features(ids, np.zeros(rows, dtype=np.int64), values, NAMES, SPEC)
+    return Features(ids, np.zeros(rows, dtype=np.int64), values, SPEC)
 
 
 def rule(missing: dict[str, float] | None = None, /, **weights: float) -> ChurnModel:
@@ -98,6 +96,44 @@ def test_a_theme_speaks_through_a_feature_that_pulls_its_way():
     who = table(visit_count_7d=[5], visit_count_30d=[6], visit_count_90d=[7])
     weights = {"visit_count_7d": 1.0, "visit_count_30d": -0.8, "visit_count_90d": -0.7}
     assert reasons(rule(**weights), who) == [["↓ visit in the last 30 days: 6"]]
+
+
+def pulling(**pulls: list[float]) -> SimpleNamespace:
+    """A model with these contributions, one a row; all others are zero."""
+    rows = len(next(iter(pulls.values())))
+    told = np.stack([pulls.get(name, [0.0] * rows) for name in NAMES], axis=1)
+    return SimpleNamespace(names=NAMES, spec=SPEC, contributions=lambda _: told)
+
+
+def test_a_theme_speaks_through_a_value_on_the_expected_side():
+    """Purchases go with less churn: that many of them speak for more churn would puzzle people."""
+    who = table(purchases_count_7d=[0, 5, 9], purchases_count_30d=[9, 5, 0])
+    model = pulling(purchases_count_7d=[0.3, 0.3, 0.3], purchases_count_30d=[0.9, 0.9, 0.9])
+    assert reasons(model, who) == [
+        ["↑ purchases in the last 7 days: 0"],
+        ["↑ purchases in the last 30 days: 5"],  # both stand at their median: the weightier speaks
+        ["↑ purchases in the last 30 days: 0"],
+    ]
+
+
+def test_for_less_churn_the_other_side_is_expected():
+    who = table(purchases_count_7d=[0, 5, 9], purchases_count_30d=[9, 5, 0])
+    model = pulling(purchases_count_7d=[-0.9] * 3, purchases_count_30d=[-0.3] * 3)
+    few, _, many = reasons(model, who)
+    assert few == ["↓ purchases in the last 30 days: 9"]
+    assert many == ["↓ purchases in the last 7 days: 9"]
+
+
+def test_an_expected_value_that_hardly_counts_does_not_speak():
+    who = table(purchases_count_7d=[0, 5, 9], purchases_count_30d=[9, 5, 0])
+    model = pulling(purchases_count_7d=[0.019] * 3, purchases_count_30d=[0.9] * 3)
+    assert reasons(model, who)[0] == ["↑ purchases in the last 30 days: 9"]
+
+
+def test_a_missing_value_lies_on_no_side():
+    who = table(purchases_count_7d=[np.nan, 5, 9], purchases_count_30d=[0, 5, 9])
+    model = pulling(purchases_count_7d=[0.9] * 3, purchases_count_30d=[0.3] * 3)
+    assert reasons(model, who)[0] == ["↑ purchases in the last 30 days: 0"]
 
 
 def test_what_hardly_counts_is_not_told():
@@ -217,6 +253,20 @@ def test_drivers_tell_their_direction():
         ("visit_count_30d", "visit", "down"),
     ]
     assert told[0].says == "days since the last purchase"
+
+
+def test_a_driver_that_goes_against_what_is_expected_says_so():
+    who = table(recency=[1, 2, 3, 4], purchases_count_30d=[5, 1, 9, 2])
+    told = drivers(rule(recency=-2.0, purchases_count_30d=-1.0), who)
+    assert [(d.name, d.direction, d.expected, d.unexpected) for d in told] == [
+        ("recency", "down", "up", True),
+        ("purchases_count_30d", "down", "down", False),
+    ]
+
+
+def test_a_driver_of_which_nothing_is_expected_is_never_unexpected():
+    [driver] = drivers(rule(spend_mean_all=1.0), table(spend_mean_all=[1, 2, 3, 4]))
+    assert (driver.direction, driver.expected, driver.unexpected) == ("up", "", False)
 
 
 def test_a_driver_that_pulls_both_ways_is_mixed():

@@ -28,6 +28,11 @@ NO_PURCHASE = Question("no_purchase", horizon_days=30, lookback_days=60)
 NO_ACTIVITY = Question("no_activity", horizon_days=30, lookback_days=60)
 
 
+def value_of(logs, horizon_days):
+    block = BlockIndex(logs)
+    return expected_value(block, block.at(CUTOFF), horizon_days)
+
+
 def churned(logs, question, at=CUTOFF):
     """Customer → whether it churned, for the customers at risk."""
     dataset = build_dataset(logs, question, [at])
@@ -209,13 +214,13 @@ def test_expected_value_is_the_yearly_spend_or_what_is_declared():
     customers = "customer | value\n dora | 730\n anna |\n emil | -365"
     logs = read_logs(drawn(purchases), customers=drawn(customers))
     expected = {"anna": 73.0, "ben": 50.0, "cleo": 73.0, "dora": 146.0, "emil": 0.0}
-    value = expected_value(BlockIndex(logs), CUTOFF, horizon_days=73)
+    value = value_of(logs, horizon_days=73)
     assert dict(zip(logs.customer_ids, value, strict=True)) == pytest.approx(expected)
 
 
 def test_expected_value_without_money_is_unknown():
     logs = logs_of(purchases="customer | ts\n anna | 2024-02-01")
-    assert np.isnan(expected_value(BlockIndex(logs), CUTOFF, 30)).all()
+    assert np.isnan(value_of(logs, horizon_days=30)).all()
 
 
 # ── The dataset ─────────────────────────────────────────────────────────────────────────────
@@ -234,7 +239,7 @@ def test_a_dataset_stacks_cutoffs_and_can_be_taken_apart():
     )
     february = Cutoff.parse("2024-02-01")
     dataset = build_dataset(logs, NO_PURCHASE, [CUTOFF, february])
-    assert dataset.features.customer_id.tolist() == ["anna", "ben", "anna", "ben", "cleo"]
+    assert dataset.features.customer_id.tolist() == ["anna", "anna", "ben", "ben", "cleo"]
     assert dataset.churned.tolist() == [False, True, True, False, True]
     assert (len(dataset), dataset.customers, dataset.base_rate) == (5, 3, 0.6)
     assert dataset.at([february]).churned.tolist() == [False, True]
@@ -269,7 +274,7 @@ def log_between(first, last, zone="UTC"):
 
 def test_a_schedule_by_example():
     logs = log_between("2023-01-01", "2023-12-31")
-    schedule = Schedule(every_days=14, cutoffs=3, tests=2)
+    schedule = Schedule(every=14, cutoffs=3, tests=2)
     assert str(schedule.last_known(logs, NO_PURCHASE)) == "2023-12-01"
     first, second = schedule.test_cutoffs(logs, NO_PURCHASE)
     assert (str(first), str(second)) == ("2023-11-01", "2023-12-01")
@@ -329,7 +334,7 @@ def test_no_label_reaches_beyond_what_is_known_when_it_is_used(
         assert all(label_is_known(c, question, by=test) for c in training)
         assert training[0] >= begin.shifted(question.lookback_days)
         assert training[-1] >= test.shifted(-question.horizon_days - 1)
-        assert all(a.shifted(schedule.every_days) == b for a, b in pairwise(training))
+        assert all(a.shifted(schedule.every) == b for a, b in pairwise(training))
     assert all(a.shifted(question.horizon_days) == b for a, b in pairwise(tests))
 
 
@@ -341,7 +346,7 @@ def test_across_the_start_of_summer_time_the_gap_is_still_a_whole_horizon():
     """30 local days from 2024-03-02 to 2024-04-01 are 719 hours, one too few."""
     logs = log_between("2023-01-01", "2024-04-01", "Europe/Berlin")
     april = Cutoff.parse("2024-04-01", "Europe/Berlin")
-    schedule = Schedule(every_days=7, cutoffs=2)
+    schedule = Schedule(every=7, cutoffs=2)
     assert str(schedule.last_known(logs, NO_PURCHASE)) == "2024-03-01"
     training = schedule.training_cutoffs(logs, NO_PURCHASE, april)
     assert [str(c) for c in training] == ["2024-02-23", "2024-03-01"]

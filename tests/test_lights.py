@@ -28,9 +28,9 @@ NO_RULES = Policy(rules=())
 
 def table(**columns: list[float]) -> Features:
     """A feature table of these columns and no others."""
-    values = np.column_stack([np.array(column, dtype=float) for column in columns.values()])
-    ids = np.array([f"c{k}" for k in range(len(values))], dtype=object)
-    return Features(ids, np.zeros(len(ids), dtype=int), values, tuple(columns), FeatureSpec({}))
+    values = {name: np.array(column, dtype=float) for name, column in columns.items()}
+    ids = np.array([f"c{k}" for k in range(len(next(iter(values.values()))))], dtype=object)
+    return Features(ids, np.zeros(len(ids), dtype=int), values, FeatureSpec({}))
 
 
 def lit(probability: float, policy: Policy | None = None, **values: float) -> tuple[str, list[str]]:
@@ -92,7 +92,12 @@ def test_thresholds_out_of_order_are_refused(yellow, red):
 
 FIRES = [
     ("silent_30d", "yellow", "no activity for 30 days", {"days_since_activity": 30}),
-    ("own_interval", "yellow", "later than its own normal buying interval", {"overdue_ratio": 1.1}),
+    (
+        "own_interval",
+        "yellow",
+        "later than its own normal buying interval",
+        {"overdue_own_ratio": 1.1},
+    ),
     (
         "detractor",
         "yellow",
@@ -118,7 +123,7 @@ def test_every_rule_has_its_example():
     "values",
     [
         {"days_since_activity": 29.9},
-        {"overdue_ratio": 1.0},
+        {"overdue_own_ratio": 1.0},
         {"nps_class": 0, "days_since_nps": 10},
         {"nps_class": -1, "days_since_nps": 180.1},
         {"nps_class": -1},

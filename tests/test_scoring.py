@@ -204,10 +204,13 @@ def test_the_future_changes_no_score(few, model):
     assert_frame_equal(seen_then.to_frame(), seen_later.to_frame(), check_exact=True)
 
 
-def test_unrelated_customers_change_nobody(shop, model, expected):
-    more = probabilities(model, read_logs(**customers_of(shop, "C00100", "C00599")))
-    assert len(more) > len(expected)
-    assert {customer: more[customer] for customer in expected} == expected
+def test_unrelated_customers_change_nobody_but_through_the_market(shop, few, model, rules):
+    everyone = read_logs(**customers_of(shop, "C00100", "C00599"))
+    alone = probabilities(rules["rfm_logistic"], read_logs(**few))
+    crowd = probabilities(rules["rfm_logistic"], everyone)
+    assert len(crowd) > len(alone)
+    assert {customer: crowd[customer] for customer in alone} == pytest.approx(alone, rel=1e-12)
+    assert any(column.feature.streams for column in model.spec.columns())
 
 
 def test_names_do_not_matter(few, model, expected):
@@ -238,8 +241,8 @@ def test_rows_given_twice_do_not_matter(few, model, expected):
 
 def columns(features: Features, order: list[int]) -> Features:
     """The columns at these positions, in this order."""
-    names = tuple(features.names[k] for k in order)
-    return dataclasses.replace(features, names=names, values=features.values[:, order])
+    chosen = {features.names[k]: features.columns[features.names[k]] for k in order}
+    return dataclasses.replace(features, columns=chosen)
 
 
 @pytest.mark.parametrize("rung", ["lightgbm", "rfm_logistic"])
@@ -254,11 +257,8 @@ def test_shuffled_columns_give_the_same_scores(few_scores, model, rules, rung):
 
 def test_columns_too_many_do_not_matter(few_scores, model):
     features = few_scores.features
-    more = dataclasses.replace(
-        features,
-        names=("unheard_of", *features.names),
-        values=np.hstack([np.ones((len(features), 1)), features.values]),
-    )
+    unheard_of = {"unheard_of": np.ones(len(features))}
+    more = dataclasses.replace(features, columns={**unheard_of, **features.columns})
     assert np.array_equal(model.churn_probability(more), few_scores.probability)
 
 
@@ -368,7 +368,7 @@ def test_the_same_scores_are_the_same_bytes(scores, tmp_path, ending):
 
 @pytest.mark.parametrize("name", ["scores.xlsx", "scores", "scores.parquet.gz"])
 def test_an_unknown_ending_is_refused(scores, tmp_path, name):
-    with pytest.raises(ConfigError, match="scores are not written as") as refused:
+    with pytest.raises(ConfigError, match="tables are not written as") as refused:
         write_scores(scores, tmp_path / name)
     assert refused.value.exit_code == 2
     assert not list(tmp_path.iterdir())

@@ -108,7 +108,9 @@ def test_the_card_holds_every_metric_of_every_rung(card, training):
 
 def test_the_card_has_drivers_of_the_tested_model(card):
     assert len(card["drivers"]) == 15
-    assert card["drivers"][0].keys() == {"name", "says", "theme", "weight", "direction"}
+    assert card["drivers"][0].keys() == {
+        "name", "says", "theme", "weight", "direction", "expected", "unexpected"
+    }  # fmt: skip
 
 
 def test_the_card_as_text_holds_the_table(card, training):

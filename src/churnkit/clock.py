@@ -8,9 +8,11 @@ here reads the wall clock.
 
 from __future__ import annotations
 
+from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,6 +25,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Moment = str | date | datetime
 """What a caller may pass as a moment: ISO text, a date, a datetime or a pandas Timestamp."""
+
+Every = int | Literal["week", "month"]
+"""How far apart cutoffs are: so many days, a week, or a calendar month."""
+
+_MONTHS = 12
+_YEAR = 365
+_LONGEST_STEP = 3_650
 
 
 def zone_named(name: str) -> ZoneInfo:
@@ -90,9 +99,26 @@ class Cutoff:
 
         The start of a local day moves to the start of another, whatever its clocks show then.
         """
+        return Cutoff.parse(self._wall + timedelta(days=days), self.zone)
+
+    def months_earlier(self, months: int) -> Cutoff:
+        """The same day of an earlier month and time of day; the last one of a shorter month.
+
+        Examples
+        --------
+        >>> str(Cutoff.parse("2024-03-31").months_earlier(1))
+        '2024-02-29'
+        """
+        wall = self._wall
+        year, month = divmod(wall.year * _MONTHS + wall.month - 1 - months, _MONTHS)
+        day = min(wall.day, monthrange(year, month + 1)[1])
+        return Cutoff.parse(wall.replace(year, month + 1, day), self.zone)
+
+    @property
+    def _wall(self) -> date:
+        """What calendar and clock show, as a bare date at the start of a day."""
         local = self.local.replace(tzinfo=None)
-        wall = local.date() if self._begins_day else local
-        return Cutoff.parse(wall + timedelta(days=days), self.zone)
+        return local.date() if self._begins_day else local
 
     @property
     def _begins_day(self) -> bool:
@@ -145,9 +171,9 @@ def seen_before(ts: np.ndarray, cutoff: Cutoff) -> Any:
     return ts < cutoff.us
 
 
-def comes_after(ts: np.ndarray, last: np.ndarray) -> Any:
-    """Boolean mask of the timestamps later than ``last``, element by element; NaN is no bound."""
-    return ~(ts <= last)
+def happened_within(ts: np.ndarray, first: np.ndarray, days: int) -> Any:
+    """Boolean mask of the timestamps less than ``days`` after ``first``, element by element."""
+    return ts < first + days * DAY
 
 
 def first_observer(ts: np.ndarray, instants: np.ndarray) -> Any:
@@ -164,12 +190,75 @@ def horizon_ends_by(cutoff: Cutoff, horizon_days: int, end: Cutoff) -> bool:
     return Window.after(cutoff, horizon_days).end <= end.us
 
 
+def every_named(text: str) -> Every:
+    """How far apart cutoffs are, from text such as ``28``, ``week`` or ``month``.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if text == "week":
+        return "week"
+    if text == "month":
+        return "month"
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= _LONGEST_STEP:
+        return int(text)
+    raise ConfigError(
+        f"cutoffs cannot be {text!r} apart",
+        f'Use a number of days up to {_LONGEST_STEP:,}, "week" or "month".',
+    )
+
+
 def cutoffs_back_from(
-    last: Cutoff, every_days: int, count: int, not_before: Cutoff
+    last: Cutoff, every: Every, count: int, not_before: Cutoff | None = None
 ) -> tuple[Cutoff, ...]:
-    """Up to ``count`` cutoffs in rising order, ``every_days`` apart, the latest being ``last``."""
-    grid = (last.shifted(-every_days * k) for k in range(count))
-    return tuple(sorted(c for c in grid if c >= not_before))
+    """Up to ``count`` cutoffs in rising order, so far apart, the latest being ``last``.
+
+    Months are counted back from the last cutoff: of one on a 31st, those in shorter months lie on
+    their last day.
+
+    Raises
+    ------
+    ConfigError
+        If they begin before the year 1.
+    """
+    try:
+        grid = [_earlier(last, every, k) for k in range(count)]
+    except (ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"{count} cutoffs back from {last} begin before the year 1", "Ask for fewer."
+        ) from error
+    return tuple(sorted(c for c in grid if not_before is None or c >= not_before))
+
+
+def _earlier(last: Cutoff, every: Every, steps: int) -> Cutoff:
+    if every == "month":
+        return last.months_earlier(steps)
+    return last.shifted(-steps * (7 if every == "week" else every))
+
+
+def cutoffs_between(first: Cutoff, last: Cutoff, count: int) -> tuple[Cutoff, ...]:
+    """Up to ``count`` cutoffs that cut the time between two others into equal parts."""
+    days = (last.local.date() - first.local.date()).days
+    steps = (round(days * k / (count + 1)) for k in range(1, count + 1))
+    return tuple(sorted({first.shifted(step) for step in steps}))
+
+
+def span_a_year(cutoffs: Sequence[Cutoff]) -> bool:
+    """Whether cutoffs lie so far apart that they have seen every season."""
+    days = {c.local.date().toordinal() for c in cutoffs}
+    return bool(days) and max(days) - min(days) >= _YEAR
+
+
+def precedes_all(cutoff: Cutoff, first: Cutoff) -> bool:
+    """Whether nothing is known at a cutoff of logs that begin on the day of ``first``."""
+    return cutoff <= first
+
+
+def reaches_back(cutoff: Cutoff, days: int, first: Cutoff) -> bool:
+    """Whether a window of so many days before a cutoff begins before ``first``."""
+    return Window.before(cutoff, days).start < first.us
 
 
 def day_after(us: int, zone: str = "UTC") -> Cutoff:
@@ -180,3 +269,8 @@ def day_after(us: int, zone: str = "UTC") -> Cutoff:
 def start_of_day(us: int, zone: str = "UTC") -> Cutoff:
     """The start of the local day in which a timestamp lies."""
     return Cutoff.parse(Cutoff(us, zone).local.date(), zone)
+
+
+def share_of_year(cutoff: Cutoff) -> float:
+    """How much of its year is over when the local day of a cutoff begins: from 0 to below 1."""
+    return (cutoff.local.timetuple().tm_yday - 1) / 365.25

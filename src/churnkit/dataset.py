@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from churnkit.clock import Cutoff, Window, cutoffs_back_from, horizon_ends_by
+from churnkit.clock import Cutoff, Every, cutoffs_back_from, horizon_ends_by, span_a_year
 from churnkit.errors import ConfigError, GateRefused
-from churnkit.features import Features, FeatureSpec, build_features
-from churnkit.index import BlockIndex
+from churnkit.features import WINDOWS, Features, FeatureSpec, build_beside, plan_features
+from churnkit.features.windows import Window
 from churnkit.labels import Question
-from churnkit.logs import Logs
+from churnkit.logs import CustomerLogs
 
 CHURNERS, STAYERS = 100, 100
 """With fewer of either, a model learns chance."""
@@ -58,8 +58,8 @@ class Schedule:
 
     Attributes
     ----------
-    every_days
-        Days between training cutoffs.
+    every
+        Days between training cutoffs, or ``week`` or ``month``.
     cutoffs
         Largest number of training cutoffs.
     tests
@@ -68,12 +68,12 @@ class Schedule:
         The day at which the logs end for training; by default the last day of the log.
     """
 
-    every_days: int = 28
+    every: Every = 28
     cutoffs: int = 13
     tests: int = 2
     until: Cutoff | None = None
 
-    def last_known(self, logs: Logs, question: Question) -> Cutoff:
+    def last_known(self, logs: CustomerLogs, question: Question) -> Cutoff:
         """The latest cutoff whose horizon is over when the log ends.
 
         The last day of a log is often cut short, so the horizon must end before it begins.
@@ -94,7 +94,7 @@ class Schedule:
             )
         return _latest_over(question.horizon_days, self.until)
 
-    def test_cutoffs(self, logs: Logs, question: Question) -> tuple[Cutoff, ...]:
+    def test_cutoffs(self, logs: CustomerLogs, question: Question) -> tuple[Cutoff, ...]:
         """Cutoffs to test on, in rising order; each leaves room to train before it."""
         last = self.last_known(logs, question)
         grid = cutoffs_back_from(
@@ -103,7 +103,7 @@ class Schedule:
         return tuple(c for c in grid if self.training_cutoffs(logs, question, c))
 
     def training_cutoffs(
-        self, logs: Logs, question: Question, before: Cutoff
+        self, logs: CustomerLogs, question: Question, before: Cutoff
     ) -> tuple[Cutoff, ...]:
         """Cutoffs whose horizon is over when ``before`` begins, in rising order.
 
@@ -112,7 +112,24 @@ class Schedule:
         """
         first = logs.first_day(question.log).shifted(question.lookback_days)
         last = _latest_over(question.horizon_days, before)
-        return cutoffs_back_from(last, self.every_days, self.cutoffs, first)
+        return cutoffs_back_from(last, self.every, self.cutoffs, first)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is made.
+
+    Attributes
+    ----------
+    windows
+        The windows of its features.
+    monotone
+        Whether trees must follow the declared directions of the features: where more is expected
+        to go with more churn, they may not learn the opposite.
+    """
+
+    windows: tuple[Window, ...] = WINDOWS
+    monotone: bool = False
 
 
 def _latest_over(horizon_days: int, end: Cutoff) -> Cutoff:
@@ -123,35 +140,38 @@ def _latest_over(horizon_days: int, end: Cutoff) -> Cutoff:
 
 
 def build_dataset(
-    logs: Logs, question: Question, cutoffs: Sequence[Cutoff], spec: FeatureSpec | None = None
+    logs: CustomerLogs,
+    question: Question,
+    cutoffs: Sequence[Cutoff],
+    spec: FeatureSpec | None = None,
+    *,
+    windows: tuple[Window, ...] = WINDOWS,
 ) -> Dataset:
     """Features and labels of every customer at risk at each cutoff.
+
+    Parameters
+    ----------
+    logs, question, cutoffs
+        Whose features, which customers and label, and when.
+    spec
+        The columns. By default those that the logs can fill before the last cutoff; the time of
+        the year is among them only if the cutoffs span one, since else it tells nothing but which
+        of a few cutoffs a row is from.
+    windows
+        The windows of these columns.
 
     Raises
     ------
     ConfigError
         If the question needs a log that is absent.
     """
-    features = build_features(logs, cutoffs, spec, population=question.at_risk)
-    return Dataset(features, _labels(logs, question, tuple(sorted(set(cutoffs)))))
-
-
-def _labels(logs: Logs, question: Question, cutoffs: tuple[Cutoff, ...]) -> np.ndarray:
-    instants = {
-        instant
-        for c in cutoffs
-        for instant in (
-            c.us,
-            Window.before(c, question.lookback_days).start,
-            Window.after(c, question.horizon_days).end,
-        )
-    }
-    parts: dict[int, list[np.ndarray]] = {c.us: [] for c in cutoffs}
-    for part in logs.blocks():
-        block = BlockIndex(part, instants)
-        for c in cutoffs:
-            parts[c.us].append(question.churned(block, c)[question.at_risk(block, c)])
-    return np.concatenate([block for c in cutoffs for block in parts[c.us]])
+    question.require(logs)
+    chosen = spec or FeatureSpec.learn(logs, max(cutoffs), windows, seasonal=span_a_year(cutoffs))
+    plan = plan_features(logs, cutoffs, chosen)
+    features, beside = build_beside(
+        logs, plan, {"churned": question.churned}, population=question.at_risk
+    )
+    return Dataset(features, beside["churned"].astype(bool))
 
 
 def require_enough(dataset: Dataset, churners: int = CHURNERS, stayers: int = STAYERS) -> None:

@@ -90,6 +90,9 @@ class ChurnClassifier(_BinaryClassifier):
         Fewest rows in a leaf; at most a twentieth of the rows, so that small data still split.
     learning_rate, column_share, row_share, l2
         Shrinkage, column and row sampling per tree, and L2 penalty on leaf values.
+    monotone
+        For each column 1 if a higher value may only raise the log-odds, -1 if it may only lower
+        them, 0 if it may do both; ``None`` stands for zeros.
     seeds
         How many models are averaged.
     random_state
@@ -114,6 +117,7 @@ class ChurnClassifier(_BinaryClassifier):
         column_share: float = 0.6,
         row_share: float = 0.8,
         l2: float = 5.0,
+        monotone: Sequence[int] | None = None,
         seeds: int = 2,
         random_state: int = 0,
     ) -> None:
@@ -124,6 +128,7 @@ class ChurnClassifier(_BinaryClassifier):
         self.column_share = column_share
         self.row_share = row_share
         self.l2 = l2
+        self.monotone = monotone
         self.seeds = seeds
         self.random_state = random_state
 
@@ -133,9 +138,14 @@ class ChurnClassifier(_BinaryClassifier):
         Raises
         ------
         ValueError
-            If X holds infinite values or y does not hold exactly two classes.
+            If X holds infinite values, y does not hold exactly two classes, or ``monotone`` is
+            not as long as X is wide.
         """
         X, target, weight = self._checked_to_fit(X, y, sample_weight)
+        if self.monotone is not None and len(self.monotone) != X.shape[1]:
+            raise ValueError(
+                f"monotone has {len(self.monotone)} directions for {X.shape[1]} columns"
+            )
         data = lgb.Dataset(X, target, weight=weight, params={"verbose": -1})
         self.boosters_ = [
             lgb.train(self._parameters(len(X), seed), data, self.trees)
@@ -166,6 +176,7 @@ class ChurnClassifier(_BinaryClassifier):
             "bagging_fraction": self.row_share,
             "bagging_freq": 1,
             "lambda_l2": self.l2,
+            "monotone_constraints": self.monotone,
             "seed": seed,
             "deterministic": True,
             "force_row_wise": True,

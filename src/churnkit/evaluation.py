@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from churnkit.clock import Cutoff
-from churnkit.dataset import Dataset, Schedule, build_dataset, require_enough
+from churnkit.dataset import Dataset, Recipe, Schedule, build_dataset, require_enough
 from churnkit.errors import GateRefused
 from churnkit.labels import Question
-from churnkit.logs import Logs
+from churnkit.logs import CustomerLogs
 from churnkit.metrics import Interval, auroc, evaluate, paired_difference, proportion
 from churnkit.model import LADDER, PLAIN_RULES, ChurnModel, Rung, fit, ladder_for
 
@@ -101,11 +101,14 @@ class Backtest:
         One per test cutoff.
     chosen
         Name of the rung that is used.
+    recipe
+        How the models were made.
     """
 
     question: Question
     trials: tuple[Trial, ...]
     chosen: str
+    recipe: Recipe = field(default_factory=Recipe)
 
     @property
     def test(self) -> Trial:
@@ -140,7 +143,11 @@ class Backtest:
 
 
 def backtest(
-    logs: Logs, question: Question, schedule: Schedule, progress: Progress = silent
+    logs: CustomerLogs,
+    question: Question,
+    schedule: Schedule,
+    progress: Progress = silent,
+    recipe: Recipe | None = None,
 ) -> Backtest:
     """Train and test the whole ladder on later cutoffs.
 
@@ -157,23 +164,29 @@ def backtest(
     cutoffs = schedule.test_cutoffs(logs, question)
     if not cutoffs:
         raise GateRefused(_too_short(logs, question), "Use a longer history or a shorter horizon.")
-    trials = tuple(_trial(logs, question, schedule, c, progress) for c in cutoffs)
-    return Backtest(question, trials, _choose(trials[:-1] or trials))
+    how = recipe or Recipe()
+    trials = tuple(_trial(logs, question, schedule, c, progress, how) for c in cutoffs)
+    return Backtest(question, trials, _choose(trials[:-1] or trials), how)
 
 
 def _trial(
-    logs: Logs, question: Question, schedule: Schedule, at: Cutoff, progress: Progress
+    logs: CustomerLogs,
+    question: Question,
+    schedule: Schedule,
+    at: Cutoff,
+    progress: Progress,
+    recipe: Recipe,
 ) -> Trial:
     training = schedule.training_cutoffs(logs, question, at)
     progress(f"building features at {len(training)} cutoffs before {at}")
-    learnt = build_dataset(logs, question, training)
+    learnt = build_dataset(logs, question, training, windows=recipe.windows)
     require_enough(learnt)
     data = build_dataset(logs, question, [at], learnt.features.spec)
     _require_both(data, at)
     models, probabilities, metrics = {}, {}, {}
     for rung in ladder_for(learnt, question):
         progress(f"fitting {rung.name} on {len(learnt):,} rows, testing at {at}")
-        models[rung.name] = fit(rung, learnt, question)
+        models[rung.name] = fit(rung, learnt, question, monotone=recipe.monotone)
         p = probabilities[rung.name] = models[rung.name].churn_probability(data.features)
         metrics[rung.name] = evaluate(data.churned, p, data.features.customer_id)
     return Trial(at, data, models, probabilities, metrics)
@@ -199,7 +212,7 @@ def _choose(trials: tuple[Trial, ...]) -> str:
     return chosen
 
 
-def _too_short(logs: Logs, question: Question) -> str:
+def _too_short(logs: CustomerLogs, question: Question) -> str:
     first, last = logs.first_day(question.log), logs.last_day(question.log)
     days = question.lookback_days + 2 * question.horizon_days
     return (
@@ -242,7 +255,7 @@ def _auroc_alone(values: np.ndarray, churned: np.ndarray) -> float:
 
 
 def fit_chosen(
-    logs: Logs, result: Backtest, schedule: Schedule, progress: Progress = silent
+    logs: CustomerLogs, result: Backtest, schedule: Schedule, progress: Progress = silent
 ) -> tuple[ChurnModel, Dataset]:
     """The chosen rung, fitted anew on every cutoff whose horizon is over when the log ends.
 
@@ -255,8 +268,9 @@ def fit_chosen(
     end = schedule.last_known(logs, question).shifted(question.horizon_days)
     cutoffs = schedule.training_cutoffs(logs, question, end)
     progress(f"fitting {result.chosen} on all {len(cutoffs)} cutoffs")
-    learnt = build_dataset(logs, question, cutoffs)
-    return fit(_rung(result.chosen), learnt, question), learnt
+    learnt = build_dataset(logs, question, cutoffs, windows=result.recipe.windows)
+    model = fit(_rung(result.chosen), learnt, question, monotone=result.recipe.monotone)
+    return model, learnt
 
 
 def _rung(name: str) -> Rung:

@@ -31,6 +31,10 @@ class Driver:
         Its share of all mean absolute contributions, in [0, 1].
     direction
         ``up`` if high values go with more churn, ``down`` if with less, else ``mixed``.
+    expected
+        The direction that the feature declares, empty if it declares none.
+    unexpected
+        Whether the direction contradicts the declared one.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Driver:
     theme: str
     weight: float
     direction: str
+    expected: str
+    unexpected: bool
 
 
 def drivers(model: ChurnModel, features: Features, top: int = 15) -> list[Driver]:
@@ -49,23 +55,35 @@ def drivers(model: ChurnModel, features: Features, top: int = 15) -> list[Driver
     columns = {c.name: c for c in model.spec.columns()}
     order = [k for k in np.argsort(-size, kind="stable")[:top] if size[k]]
     return [
-        Driver(
-            name=model.names[k],
-            says=columns[model.names[k]].says,
-            theme=columns[model.names[k]].theme,
-            weight=float(size[k] / size.sum()),
-            direction=_direction(features.column(model.names[k]), contributions[:, k]),
+        _driver(
+            columns[model.names[k]],
+            float(size[k] / size.sum()),
+            _direction(features.column(model.names[k]), contributions[:, k]),
         )
         for k in order
     ]
+
+
+def _driver(column: FeatureColumn, weight: float, direction: str) -> Driver:
+    expected = column.feature.direction
+    return Driver(
+        name=column.name,
+        says=column.says,
+        theme=column.theme,
+        weight=weight,
+        direction=direction,
+        expected=expected,
+        unexpected={direction, expected} == {"up", "down"},
+    )
 
 
 def reasons(model: ChurnModel, features: Features, top: int = 4) -> list[list[str]]:
     """Up to ``top`` reasons for each row, the weightiest first.
 
     Contributions are added up by theme, since correlated features share one effect at random;
-    each theme speaks through its weightiest feature. An arrow tells whether it goes with more
-    (↑) or less (↓) churn.
+    each theme speaks through one feature that pulls its way: the weightiest whose value lies
+    where more (or less) churn is expected of it, compared with the median of the rows; only if
+    there is none, the weightiest. An arrow tells whether it goes with more (↑) or less (↓) churn.
     """
     columns = {c.name: c for c in model.spec.columns()}
     told = [columns[name] for name in model.names]
@@ -74,8 +92,11 @@ def reasons(model: ChurnModel, features: Features, top: int = 4) -> list[list[st
     contributions = model.contributions(features)
     by_theme = np.stack([contributions[:, theme == k].sum(axis=1) for k in range(len(names))], 1)
     values = np.stack([features.column(name) for name in model.names], 1)
+    expected = _expected_pull(values, told)
     return [
-        _reasons_of_row(by_theme[row], contributions[row], values[row], theme, told, top)
+        _reasons_of_row(
+            by_theme[row], contributions[row], values[row], expected[row], theme, told, top
+        )
         for row in range(len(features))
     ]
 
@@ -84,6 +105,7 @@ def _reasons_of_row(
     by_theme: np.ndarray,
     contributions: np.ndarray,
     values: np.ndarray,
+    expected: np.ndarray,
     theme: np.ndarray,
     told: list[FeatureColumn],
     top: int,
@@ -92,12 +114,28 @@ def _reasons_of_row(
     for k in np.argsort(-np.abs(by_theme), kind="stable")[:top]:
         if abs(by_theme[k]) < _SMALLEST:
             break
-        # Among the features that pull the way the whole theme does, the strongest speaks.
-        pull = np.where(theme == k, contributions * np.sign(by_theme[k]), -np.inf)
-        spokesman = int(np.argmax(pull))
-        arrow = UP if by_theme[k] > 0 else DOWN
+        way = np.sign(by_theme[k])
+        pull = np.where(theme == k, contributions * way, -np.inf)
+        plausible = (expected == way) & (pull >= _SMALLEST)
+        spokesman = int(np.argmax(np.where(plausible, pull, -np.inf) if plausible.any() else pull))
+        arrow = UP if way > 0 else DOWN
         said.append(f"{arrow} {sentence(told[spokesman], values[spokesman])}")
     return said
+
+
+def _expected_pull(values: np.ndarray, told: list[FeatureColumn]) -> np.ndarray:
+    """Where each value lies: 1 on the side of more churn, -1 of less, 0 where nothing is expected.
+
+    The sides are those of the median of the rows.
+    """
+    pull = np.zeros(values.shape, dtype=np.int8)
+    for k, column in enumerate(told):
+        known = ~np.isnan(values[:, k])
+        if column.feature.direction and known.any():
+            sign = 1 if column.feature.direction == "up" else -1
+            middle = np.median(values[known, k])
+            pull[known, k] = sign * np.sign(values[known, k] - middle)
+    return pull
 
 
 def sentence(column: FeatureColumn, value: float) -> str:

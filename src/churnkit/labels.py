@@ -7,10 +7,16 @@ from typing import Literal
 
 import numpy as np
 
-from churnkit.clock import Cutoff, Window
 from churnkit.errors import ConfigError
-from churnkit.index import LEAVING, BlockIndex, EventIndex, PurchaseIndex, ratio
-from churnkit.logs import MONEY_UNITS, Logs
+from churnkit.index import (
+    LEAVING,
+    BlockIndex,
+    EventIndex,
+    Observations,
+    PurchaseIndex,
+    ratio,
+)
+from churnkit.logs import MONEY_UNITS, CustomerLogs
 
 Churn = Literal["no_purchase", "no_activity"]
 
@@ -67,7 +73,7 @@ class Question:
             f"in the {self.lookback_days} days before"
         )
 
-    def require(self, logs: Logs) -> None:
+    def require(self, logs: CustomerLogs) -> None:
         """Refuse logs that cannot answer the question.
 
         Raises
@@ -75,19 +81,18 @@ class Question:
         ConfigError
             If the log with the signs of life is absent.
         """
-        if self.log not in logs.events:
+        if self.log not in logs.measures:
             raise self._absent()
 
-    def at_risk(self, block: BlockIndex, at: Cutoff) -> np.ndarray:
-        """Boolean mask: the customers of the block that the question is asked about."""
+    def at_risk(self, block: BlockIndex, at: Observations) -> np.ndarray:
+        """Boolean mask: the observations that the question is asked about."""
         alive = self._signs_of_life(block)
         recent = alive.count(at, self.lookback_days) > 0
-        return recent & ~_has_left(block, alive, at)
+        return np.asarray(recent & ~_has_left(block, alive, at))
 
-    def churned(self, block: BlockIndex, at: Cutoff) -> np.ndarray:
+    def churned(self, block: BlockIndex, at: Observations) -> np.ndarray:
         """Boolean mask: no sign of life in ``at <= ts < at + horizon``."""
-        horizon = Window.after(at, self.horizon_days)
-        return self._signs_of_life(block).count_within(horizon) == 0
+        return self._signs_of_life(block).count_ahead(at, self.horizon_days) == 0
 
     def _signs_of_life(self, block: BlockIndex) -> EventIndex:
         if self.log == "purchases" and block.purchases is not None:
@@ -103,31 +108,31 @@ class Question:
         )
 
 
-def _has_left(block: BlockIndex, alive: EventIndex, at: Cutoff) -> np.ndarray:
+def _has_left(block: BlockIndex, alive: EventIndex, at: Observations) -> np.ndarray:
     """Whether the last cancellation is not followed by any sign of life."""
     if block.activity is None:
-        return np.zeros(len(block.customer_ids), dtype=bool)
+        return np.zeros(len(at), dtype=bool)
     since_left = block.activity.of(LEAVING).days_since_last(at)
     return np.asarray(since_left <= alive.days_since_last(at))
 
 
-def expected_value(block: BlockIndex, at: Cutoff, horizon_days: int) -> np.ndarray:
+def expected_value(block: BlockIndex, at: Observations, horizon_days: int) -> np.ndarray:
     """Money expected from each customer over the horizon if it stays, NaN where unknown.
 
     The declared yearly value where there is one, else the spend (less returns) of the year
     before the cutoff; both spread evenly. A customer younger than a year is taken by its own
     age, but not less than the horizon, so that one first purchase is not blown up.
     """
-    per_day = np.full(len(block.customer_ids), np.nan)
+    per_day = np.full(len(at), np.nan)
     if block.purchases is not None and "amount" in block.purchases.sales.events.columns:
         per_day = _spend_per_day(block.purchases, at, horizon_days)
     if block.yearly_value is not None:
-        declared = block.yearly_value / _YEAR
+        declared = block.yearly_value[at.customer] / _YEAR
         per_day = np.where(np.isnan(declared), per_day, declared)
     return np.maximum(per_day * horizon_days, 0.0)
 
 
-def _spend_per_day(p: PurchaseIndex, at: Cutoff, horizon_days: int) -> np.ndarray:
+def _spend_per_day(p: PurchaseIndex, at: Observations, horizon_days: int) -> np.ndarray:
     spent = p.sales.sum("amount", at, _YEAR) + p.returns.sum("amount", at, _YEAR)
     age = np.clip(p.sales.days_since_first(at), horizon_days, _YEAR)
     return ratio(spent / MONEY_UNITS, age)

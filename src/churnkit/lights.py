@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         "own_interval",
         "later than its own normal buying interval",
         "yellow",
-        (Condition("overdue_ratio", ">", 1),),
+        (Condition("overdue_own_ratio", ">", 1),),
     ),
     Rule(
         "detractor",

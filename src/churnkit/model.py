@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,10 +12,13 @@ from churnkit.clock import Cutoff
 from churnkit.dataset import Dataset
 from churnkit.errors import DataError
 from churnkit.estimators import ChurnClassifier, PlainRule, sigmoid
-from churnkit.features import Features, FeatureSpec
+from churnkit.features import FeatureColumn, Features, FeatureSpec
 from churnkit.labels import Question
 
 Estimator = ChurnClassifier | PlainRule
+
+_SIGNS = {"up": 1, "down": -1, "": 0}
+_WINDOWED = re.compile(r"(\w+)_(\d+)d")
 
 
 @dataclass(frozen=True)
@@ -34,21 +38,47 @@ class Rung:
     columns: dict[str, tuple[str, ...]] | None = None
 
     def names_in(self, features: Features, question: Question) -> tuple[str, ...]:
-        """The feature names it looks at, as far as the table has them."""
+        """The feature names it looks at, as far as the table has them.
+
+        Where the table has other windows, the nearest one stands in.
+        """
         if self.columns is None:
             return features.names
-        return tuple(n for n in self.columns.get(question.log, ()) if n in features.names)
+        found = _nearest(self.columns.get(question.log, ()), features)
+        return tuple(dict.fromkeys(found))
 
     def exists_for(self, features: Features, question: Question) -> bool:
         """Whether the table holds anything for it to look at; the base rate needs nothing."""
         return self.columns == {} or bool(self.names_in(features, question))
 
-    def estimator(self, features: Features, question: Question) -> Estimator:
+    def estimator(
+        self, features: Features, question: Question, *, monotone: bool = False
+    ) -> Estimator:
         """A fresh estimator of this rung for a feature table."""
         if self.columns is None:
-            return ChurnClassifier()
+            return ChurnClassifier(monotone=_signs(features.spec) if monotone else None)
         chosen = self.names_in(features, question)
         return PlainRule([features.names.index(name) for name in chosen])
+
+
+def _nearest(names: Sequence[str], features: Features) -> Iterator[str]:
+    columns = [c for c in features.spec.columns() if c.name in features.names]
+    for name in names:
+        if name in features.names:
+            yield name
+        elif windowed := _WINDOWED.fullmatch(name):
+            others = [c for c in columns if c.feature.name == windowed[1] and c.window is not None]
+            if others:
+                yield _closest(others, int(windowed[2])).name
+
+
+def _closest(columns: Sequence[FeatureColumn], days: int) -> FeatureColumn:
+    return min(columns, key=lambda c: abs((c.window or 0) - days))
+
+
+def _signs(spec: FeatureSpec) -> list[int]:
+    """The declared direction of each column: 1 up, -1 down, 0 neither."""
+    return [_SIGNS[column.feature.direction] for column in spec.columns()]
 
 
 LADDER: tuple[Rung, ...] = (
@@ -150,21 +180,23 @@ class ChurnModel:
         return replace(self, version=version)
 
     def _matrix(self, features: Features) -> np.ndarray:
-        if features.names == self.names:
-            return features.values
         missing = [name for name in self.names if name not in features.names]
         if missing:
             raise DataError(
                 f"the features lack {len(missing)} columns of the model: {', '.join(missing[:5])}",
                 "Build them with the specification of the model (model.spec).",
             )
-        return features.values[:, [features.names.index(name) for name in self.names]]
+        return features.matrix(self.names)
 
 
-def fit(rung: Rung, dataset: Dataset, question: Question) -> ChurnModel:
-    """Fit one rung of the ladder on a dataset that holds churners and stayers."""
+def fit(rung: Rung, dataset: Dataset, question: Question, *, monotone: bool = False) -> ChurnModel:
+    """Fit one rung of the ladder on a dataset that holds churners and stayers.
+
+    Trees follow the declared directions of the features if ``monotone`` is set.
+    """
     features = dataset.features
-    estimator = rung.estimator(features, question).fit(features.values, dataset.churned)
+    estimator = rung.estimator(features, question, monotone=monotone)
+    estimator.fit(features.values, dataset.churned)
     cutoffs = [Cutoff(int(us), features.zone) for us in np.unique(features.cutoff)]
     return ChurnModel(
         rung.name, estimator, features.names, features.spec, question, _as_text(cutoffs)

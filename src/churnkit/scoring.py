@@ -12,11 +12,11 @@ from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError
 from churnkit.explain import reasons
-from churnkit.features import Features, FeatureSpec, build_features
-from churnkit.index import BlockIndex
+from churnkit.features import Features, FeatureSpec, build_beside, plan_features
+from churnkit.index import BlockIndex, Observations
 from churnkit.labels import Question, expected_value
 from churnkit.lights import Lights, Policy, assign
-from churnkit.logs import Logs
+from churnkit.logs import CustomerLogs
 from churnkit.model import ChurnModel
 from churnkit.spreadsheet import FORMULA_STARTS
 
@@ -101,7 +101,9 @@ class Scores:
         return frame[frame["light"] != "green"].iloc[:calls].reset_index(drop=True)
 
 
-def score(model: ChurnModel, logs: Logs, as_of: Cutoff, policy: Policy | None = None) -> Scores:
+def score(
+    model: ChurnModel, logs: CustomerLogs, as_of: Cutoff, policy: Policy | None = None
+) -> Scores:
     """Score every customer at risk at a cutoff, from what is known before it.
 
     Raises
@@ -110,7 +112,12 @@ def score(model: ChurnModel, logs: Logs, as_of: Cutoff, policy: Policy | None = 
         If the logs lack a log the model was trained on, or nobody is at risk.
     """
     _same_logs(model.spec, logs)
-    features = build_features(logs, as_of, model.spec, population=model.question.at_risk)
+
+    def value(block: BlockIndex, at: Observations) -> np.ndarray:
+        return expected_value(block, at, model.question.horizon_days)
+
+    plan = plan_features(logs, as_of, model.spec)
+    features, beside = build_beside(logs, plan, {"value": value}, population=model.question.at_risk)
     if not len(features):
         raise _nobody_at_risk(model.question, logs, as_of)
     probability = model.churn_probability(features)
@@ -119,7 +126,7 @@ def score(model: ChurnModel, logs: Logs, as_of: Cutoff, policy: Policy | None = 
         model=model,
         features=features,
         probability=probability,
-        value_at_risk=_value_at_risk(logs, model.question, as_of),
+        value_at_risk=beside["value"],
         lights=assign(probability, features, policy),
         reasons=reasons(model, features),
     )
@@ -140,15 +147,27 @@ def write_scores(scores: Scores, path: Path) -> None:
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """Write a frame under the rules of `write_scores`."""
-    ending = path.suffix.lower()
-    if ending not in {".parquet", ".csv"}:
-        raise ConfigError(f"{path}: scores are not written as {ending!r}", "Use .parquet or .csv.")
+    ending = ending_of(path)
     with whole_file(path) as aside:
         if ending == ".parquet":
             frame.to_parquet(aside, index=False)
         else:
             # Only with this line end does every Python quote a text that holds a bare CR.
             neutralised(frame).to_csv(aside, index=False, lineterminator="\r\n")
+
+
+def ending_of(path: Path) -> str:
+    """``.parquet`` or ``.csv``, whichever a table is to be written as.
+
+    Raises
+    ------
+    ConfigError
+        If the path ends with neither.
+    """
+    ending = path.suffix.lower()
+    if ending not in {".parquet", ".csv"}:
+        raise ConfigError(f"{path}: tables are not written as {ending!r}", "Use .parquet or .csv.")
+    return ending
 
 
 def neutralised(frame: pd.DataFrame) -> pd.DataFrame:
@@ -163,28 +182,19 @@ def _neutral(text: object) -> object:
     return f"'{text}" if is_formula else text
 
 
-def _value_at_risk(logs: Logs, question: Question, as_of: Cutoff) -> np.ndarray:
-    parts = []
-    for part in logs.blocks():
-        block = BlockIndex(part)
-        value = expected_value(block, as_of, question.horizon_days)
-        parts.append(value[question.at_risk(block, as_of)])
-    return np.concatenate(parts)
-
-
-def _same_logs(spec: FeatureSpec, logs: Logs) -> None:
+def _same_logs(spec: FeatureSpec, logs: CustomerLogs) -> None:
     for log, measures in spec.logs.items():
-        events = logs.events.get(log)
-        lacking = set(measures) - set(events.columns if events is not None else ())
-        if events is None or lacking:
-            what = f"{log} log" if events is None else f"{log} columns {', '.join(sorted(lacking))}"
+        there = logs.measures.get(log)
+        lacking = set(measures) - set(there or ())
+        if there is None or lacking:
+            what = f"{log} log" if there is None else f"{log} columns {', '.join(sorted(lacking))}"
             raise DataError(
                 f"the model was trained with a {what} that is not there now",
                 f"Give the same logs as at training, or train anew without: [logs.{log}].",
             )
 
 
-def _nobody_at_risk(question: Question, logs: Logs, as_of: Cutoff) -> DataError:
+def _nobody_at_risk(question: Question, logs: CustomerLogs, as_of: Cutoff) -> DataError:
     first, last = logs.first_day(question.log), logs.last_day(question.log)
     return DataError(
         f"nobody is at risk as of {as_of}: no {question.log} in the "

@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from churnkit import __version__
-from churnkit.dataset import Dataset, Schedule
+from churnkit.dataset import Dataset, Recipe, Schedule
 from churnkit.errors import GateRefused
 from churnkit.evaluation import Backtest, Gate, Progress, Trial, backtest, fit_chosen, silent
 from churnkit.explain import Driver, drivers
 from churnkit.labels import Question
 from churnkit.lights import LIGHTS, Policy, assign, realised
-from churnkit.logs import Logs
+from churnkit.logs import CustomerLogs
 from churnkit.metrics import METRICS, Interval
 from churnkit.model import ChurnModel
 
@@ -118,10 +118,12 @@ class Training:
 
 
 def train(
-    logs: Logs,
+    logs: CustomerLogs,
     question: Question | None = None,
     schedule: Schedule | None = None,
     progress: Progress = silent,
+    *,
+    recipe: Recipe | None = None,
 ) -> Training:
     """Test the whole ladder on later cutoffs, choose, and fit the choice on all of them.
 
@@ -135,6 +137,8 @@ def train(
         When is trained and tested.
     progress
         Told what is being done.
+    recipe
+        How the models are made.
 
     Raises
     ------
@@ -145,7 +149,7 @@ def train(
     """
     asked, when = question or Question(), schedule or Schedule()
     asked.require(logs)
-    trials = backtest(logs, asked, when, progress)
+    trials = backtest(logs, asked, when, progress, recipe)
     model, learnt = fit_chosen(logs, trials, when, progress)
     return Training(model, trials, learnt)
 

@@ -1,25 +1,58 @@
 """Point-in-time features: one kernel, one module per family."""
 
 # The order of the imports is the order of the columns.
-from churnkit.features import purchases, rhythm, trend, activity, service, surveys  # noqa: I001, F401
-from churnkit.features.kernel import Features, build_features, known
-from churnkit.features.registry import (
-    CATALOGUE,
-    WINDOWS,
-    Feature,
-    FeatureColumn,
-    FeatureSpec,
-    feature,
+from churnkit.features import (  # noqa: I001, F401
+    purchases, early, rhythm, trend, breadth, returns, discounts, activity, service, payments,
+    surveys, season, calendar, market,
+)  # fmt: skip
+from churnkit.features.kernel import (
+    FeaturePlan,
+    build_beside,
+    build_features,
+    known,
+    plan_features,
+    write_features,
 )
+from churnkit.features.own import load_own
+from churnkit.features.registry import CATALOGUE, Feature, feature
+from churnkit.features.spec import FeatureColumn, FeatureSpec
+from churnkit.features.table import Features
+from churnkit.features.windows import WINDOWS, Window
+
+# What the authors of features need as well, so that one import serves them.
+from churnkit.index import (
+    ActivityIndex,
+    BlockIndex,
+    EventIndex,
+    Observations,
+    PurchaseIndex,
+    SurveyIndex,
+    ratio,
+)
+from churnkit.logs import MONEY_UNITS
 
 __all__ = [
     "CATALOGUE",
+    "MONEY_UNITS",
     "WINDOWS",
+    "ActivityIndex",
+    "BlockIndex",
+    "EventIndex",
     "Feature",
     "FeatureColumn",
+    "FeaturePlan",
     "FeatureSpec",
     "Features",
+    "Observations",
+    "PurchaseIndex",
+    "SurveyIndex",
+    "Window",
+    "build_beside",
     "build_features",
     "feature",
     "known",
+    "load_own",
+    "plan_features",
+    "ratio",
+    "write_features",
 ]

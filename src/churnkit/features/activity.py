@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.clock import Cutoff
-from churnkit.features.registry import Window, feature
-from churnkit.index import ActivityIndex
+from churnkit.features.registry import feature
+from churnkit.features.windows import Window
+from churnkit.index import ActivityIndex, Observations
 
 
 @feature(
@@ -15,8 +15,9 @@ from churnkit.index import ActivityIndex
     reads="last activity {value} days ago",
     unknown="never active",
     theme="last activity",
+    direction="up",
 )
-def days_since_activity(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+def days_since_activity(a: ActivityIndex, at: Observations) -> np.ndarray:
     return a.alive.days_since_last(at)
 
 
@@ -26,15 +27,21 @@ def days_since_activity(a: ActivityIndex, at: Cutoff) -> np.ndarray:
     reads="known for {value} days",
     unknown="never active",
     theme="tenure",
+    direction="down",
 )
-def activity_tenure(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+def activity_tenure(a: ActivityIndex, at: Observations) -> np.ndarray:
     return a.alive.days_since_first(at)
 
 
 @feature(
-    unit="events", says="activity {window}", reads="activity {window}: {value}", theme="activity"
+    unit="events",
+    says="activity {window}",
+    reads="activity {window}: {value}",
+    theme="activity",
+    direction="down",
+    dtype="int32",
 )
-def activity_count(a: ActivityIndex, at: Cutoff, window: Window) -> np.ndarray:
+def activity_count(a: ActivityIndex, at: Observations, window: Window) -> np.ndarray:
     return a.alive.count(at, window)
 
 
@@ -44,8 +51,9 @@ def activity_count(a: ActivityIndex, at: Cutoff, window: Window) -> np.ndarray:
     says="{kind} {window}",
     reads="{kind} {window}: {value}",
     theme="{kind}",
+    dtype="int32",
 )
-def kind_count(a: ActivityIndex, at: Cutoff, kind: str, window: Window) -> np.ndarray:
+def kind_count(a: ActivityIndex, at: Observations, kind: str, window: Window) -> np.ndarray:
     return a.of(kind).count(at, window)
 
 
@@ -57,5 +65,5 @@ def kind_count(a: ActivityIndex, at: Cutoff, kind: str, window: Window) -> np.nd
     unknown="never any {kind}",
     theme="{kind}",
 )
-def days_since_kind(a: ActivityIndex, at: Cutoff, kind: str) -> np.ndarray:
+def days_since_kind(a: ActivityIndex, at: Observations, kind: str) -> np.ndarray:
     return a.of(kind).days_since_last(at)

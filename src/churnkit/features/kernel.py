@@ -2,84 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff
-from churnkit.features.registry import FeatureColumn, FeatureSpec
-from churnkit.index import BlockIndex
-from churnkit.logs import Logs
+from churnkit.errors import ConfigError
+from churnkit.features.spec import FeatureColumn, FeatureSpec
+from churnkit.features.table import Features, arrow_columns, schema_of
+from churnkit.index import BlockIndex, Lags, Market, Observations, count_market
+from churnkit.logs import CustomerLogs, Logs
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
-Population = Callable[[BlockIndex, Cutoff], np.ndarray]
-"""Says which customers of a block get a row at a cutoff: a boolean array, one per customer."""
+Population = Callable[[BlockIndex, Observations], np.ndarray]
+"""Says which observations of a block get a row: a boolean array, one per observation."""
 
+Beside = Callable[[BlockIndex, Observations], np.ndarray]
+"""Something else that is wanted of every row: one value per observation."""
 
-@dataclass(frozen=True)
-class Features:
-    """A table of features, one row per customer and cutoff.
+_ROWS_AT_ONCE = 50_000  # so many rows of all look-ups fit into the cache of a processor
+_REHEARSED = 64
 
-    Attributes
-    ----------
-    customer_id
-        Text id of each row.
-    cutoff
-        Cutoff of each row, microseconds UTC; rows are sorted by cutoff, then customer.
-    values
-        Float64 array of shape (rows, columns), NaN where a value is missing.
-    names
-        Column names.
-    spec
-        What the columns were made from.
-    zone
-        Business time zone of the cutoffs.
-    """
-
-    customer_id: np.ndarray
-    cutoff: np.ndarray
-    values: np.ndarray
-    names: tuple[str, ...]
-    spec: FeatureSpec
-    zone: str = "UTC"
-
-    def __len__(self) -> int:
-        return len(self.customer_id)
-
-    def column(self, name: str) -> np.ndarray:
-        """The values of one column; all NaN if the table does not have it."""
-        if name not in self.names:
-            return np.full(len(self), np.nan)
-        return np.asarray(self.values[:, self.names.index(name)])
-
-    def where(self, mask: np.ndarray) -> Features:
-        """The rows for which the boolean mask holds, in the same order."""
-        return Features(
-            self.customer_id[mask], self.cutoff[mask], self.values[mask],
-            self.names, self.spec, self.zone,
-        )  # fmt: skip
-
-    def to_frame(self) -> pd.DataFrame:
-        """A pandas frame: ``customer_id``, ``as_of``, then the features."""
-        import pandas as pd
-
-        as_of = np.array([str(Cutoff(int(us), self.zone)) for us in np.unique(self.cutoff)])
-        keys = {
-            "customer_id": self.customer_id.astype(str),
-            "as_of": as_of[np.searchsorted(np.unique(self.cutoff), self.cutoff)],
-        }
-        return pd.concat(
-            [pd.DataFrame(keys), pd.DataFrame(self.values, columns=list(self.names))], axis=1
-        )
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
-def known(block: BlockIndex, at: Cutoff) -> np.ndarray:
+def known(block: BlockIndex, at: Observations) -> np.ndarray:
     """The customers with any purchase or activity but a cancellation before the cutoff."""
-    seen = np.zeros(len(block.customer_ids), dtype=bool)
+    seen = np.zeros(len(at), dtype=bool)
     if block.purchases is not None:
         seen |= block.purchases.sales.count(at) + block.purchases.returns.count(at) > 0
     if block.activity is not None:
@@ -87,13 +48,131 @@ def known(block: BlockIndex, at: Cutoff) -> np.ndarray:
     return seen
 
 
+@dataclass(frozen=True)
+class FeatureRows:
+    """Rows of some customers, in order of customer and cutoff.
+
+    Attributes
+    ----------
+    customer_ids
+        Text ids of the customers of the block.
+    at
+        Customer and cutoff of each row.
+    columns
+        Column name → values in their declared type.
+    beside
+        What else was asked for.
+    """
+
+    customer_ids: np.ndarray
+    at: Observations
+    columns: Mapping[str, np.ndarray]
+    beside: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """What is built: columns and cutoffs, and what all customers did before these.
+
+    Attributes
+    ----------
+    spec
+        The columns.
+    cutoffs
+        Rising cutoffs.
+    market
+        Needed by features that compare a customer with all; `plan_features` finds it.
+    """
+
+    spec: FeatureSpec
+    cutoffs: tuple[Cutoff, ...]
+    market: Market | None = None
+    _lags: Lags = field(default_factory=Lags, init=False, repr=False, compare=False)
+
+    @cached_property
+    def columns(self) -> tuple[FeatureColumn, ...]:
+        """The columns, each with its function."""
+        return self.spec.columns()
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """What the columns ask of the market."""
+        return tuple(sorted({s for c in self.columns for s in c.feature.streams}))
+
+    def rows(
+        self,
+        logs: Logs,
+        population: Population = known,
+        beside: Mapping[str, Beside] | None = None,
+    ) -> Iterator[FeatureRows]:
+        """The rows of some customers, in pieces that fit into the cache."""
+        customers = max(_ROWS_AT_ONCE // len(self.cutoffs), 1)
+        if not self._lags:  # few customers find out quickly what all will be asked
+            for part in logs.blocks(_REHEARSED):
+                self._piece(part, population, beside or {})
+                break
+        for part in logs.blocks(customers):
+            yield self._piece(part, population, beside or {})
+
+    def batches(self, logs: Logs, population: Population = known) -> Iterator[pa.RecordBatch]:
+        """The rows of some customers as Arrow batches of the schema of `schema`."""
+        import pyarrow as pa
+
+        for piece in self.rows(logs, population):
+            ids = pa.array(piece.customer_ids, pa.string()).take(pa.array(piece.at.customer))
+            arrays = arrow_columns(ids, self.cutoffs, piece.at.nth, self.columns, piece.columns)
+            yield pa.RecordBatch.from_arrays(arrays, schema=self._bare_schema)
+
+    def schema(self, metadata: Mapping[str, str] | None = None) -> pa.Schema:
+        """The Arrow schema of the table, see `churnkit.features.table.schema_of`."""
+        return schema_of(self.columns, self.cutoffs, self.spec, metadata)
+
+    @cached_property
+    def _bare_schema(self) -> pa.Schema:
+        return self.schema()
+
+    def _piece(
+        self, logs: Logs, population: Population, beside: Mapping[str, Beside]
+    ) -> FeatureRows:
+        block = BlockIndex(logs, self._lags, self.market)
+        everyone = block.at(*self.cutoffs)
+        at = everyone.where(population(block, everyone))
+        columns = {column.name: _built(column, block, at) for column in self.columns}
+        more = {name: find(block, at) for name, find in beside.items()}
+        return FeatureRows(block.customer_ids, at, columns, more)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"spec": self.spec, "cutoffs": self.cutoffs, "market": self.market, "_lags": Lags()}
+
+
+def plan_features(
+    logs: CustomerLogs, cutoffs: Cutoff | Sequence[Cutoff], spec: FeatureSpec | None = None
+) -> FeaturePlan:
+    """What is built of the logs: the columns, and what all customers did before each cutoff.
+
+    Parameters
+    ----------
+    logs
+        Checked logs.
+    cutoffs
+        One cutoff or several.
+    spec
+        The columns; learnt from what precedes the last cutoff by default.
+    """
+    asked = (cutoffs,) if isinstance(cutoffs, Cutoff) else tuple(sorted(set(cutoffs)))
+    chosen = spec or FeatureSpec.learn(logs, before=asked[-1])
+    streams = FeaturePlan(chosen, asked).streams
+    if not streams:
+        return FeaturePlan(chosen, asked)
+    return FeaturePlan(chosen, asked, count_market(logs.blocks(), asked, streams).settled())
+
+
 def build_features(
-    logs: Logs,
+    logs: CustomerLogs,
     cutoffs: Cutoff | Sequence[Cutoff],
     spec: FeatureSpec | None = None,
     *,
     population: Population = known,
-    customers_per_block: int = 20_000,
 ) -> Features:
     """The features of every customer of the population, as they stood at each cutoff.
 
@@ -109,47 +188,135 @@ def build_features(
         The columns; learnt from what precedes the last cutoff by default.
     population
         Which customers get a row; by default all with a sign of life before the cutoff.
-    customers_per_block
-        How many customers are held in an index at once; the rows do not depend on it.
 
     Returns
     -------
     Features
-        Rows sorted by cutoff, then customer.
+        Rows sorted by customer, then cutoff.
+
+    Raises
+    ------
+    ConfigError
+        If a feature that is not built in fails.
     """
-    asked = (cutoffs,) if isinstance(cutoffs, Cutoff) else tuple(sorted(set(cutoffs)))
-    chosen = spec or FeatureSpec.learn(logs, before=asked[-1])
-    columns = chosen.columns()
-    parts = []
-    for part in logs.blocks(customers_per_block):
-        block = BlockIndex(part, chosen.instants(asked))
-        for at in asked:
-            some = population(block, at)
-            values = _rows(block, at, columns)[some]
-            moment = np.full(len(values), at.us, dtype=np.int64)
-            parts.append((block.customer_ids[some], moment, values))
-    names = tuple(c.name for c in columns)
-    return _sorted(parts, names, chosen, logs.zone)
+    return build_beside(logs, plan_features(logs, cutoffs, spec), {}, population)[0]
 
 
-def _rows(block: BlockIndex, at: Cutoff, columns: Sequence[FeatureColumn]) -> np.ndarray:
-    """All columns at one cutoff, shape (customers of the block, columns)."""
-    rows = np.empty((len(block.customer_ids), len(columns)))
-    for k, column in enumerate(columns):
-        index = block.of(column.feature.log)
-        rows[:, k] = np.nan if index is None else column.build(index, at)
+def build_beside(
+    logs: CustomerLogs,
+    plan: FeaturePlan,
+    beside: Mapping[str, Beside],
+    population: Population = known,
+) -> tuple[Features, dict[str, np.ndarray]]:
+    """The features of a plan, and something else of every row, such as its label.
+
+    Returns
+    -------
+    tuple
+        The table, and name → one value per row, in the order of the table.
+    """
+
+    def whole(block: Logs) -> list[FeatureRows]:
+        return list(plan.rows(block, population, beside))
+
+    pieces = list(chain.from_iterable(_in_order(whole, logs.blocks())))
+    ids = [piece.customer_ids[piece.at.customer] for piece in pieces]
+    columns = {
+        column.name: _joined([p.columns[column.name] for p in pieces], column.feature.dtype)
+        for column in plan.columns
+    }
+    features = Features(
+        _joined(ids, object), _joined([p.at.us for p in pieces], np.int64),
+        columns, plan.spec, logs.zone,
+    )  # fmt: skip
+    return features, {name: _joined([p.beside[name] for p in pieces], None) for name in beside}
+
+
+def write_features(
+    logs: CustomerLogs,
+    plan: FeaturePlan,
+    path: Path,
+    *,
+    population: Population = known,
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write the features of a plan as Parquet, block by block; the file appears whole or not.
+
+    Returns
+    -------
+    int
+        Number of rows, which are sorted by customer, then cutoff.
+
+    Raises
+    ------
+    ConfigError
+        If a feature that is not built in fails, or the folder cannot be written to.
+    """
+    import pyarrow.parquet as pq
+
+    def whole(block: Logs) -> list[pa.RecordBatch]:
+        return list(plan.batches(block, population))
+
+    schema, rows = plan.schema(metadata), 0
+    texts = [f.name for f in schema if f.name in {"customer_id", "as_of"}]
+    with (
+        whole_file(path) as aside,
+        pq.ParquetWriter(aside, schema, use_dictionary=texts, compression="lz4") as writer,
+    ):
+        for batch in chain.from_iterable(_in_order(whole, logs.blocks())):
+            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            rows += len(batch)
     return rows
 
 
-def _sorted(
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
-    names: tuple[str, ...],
-    spec: FeatureSpec,
-    zone: str,
-) -> Features:
-    if not parts:
-        empty = np.empty(0, dtype=np.int64)
-        return Features(empty.astype(object), empty, np.empty((0, len(names))), names, spec, zone)
-    customer_id, cutoff, values = (np.concatenate(column) for column in zip(*parts, strict=True))
-    order = np.argsort(cutoff, kind="stable")
-    return Features(customer_id[order], cutoff[order], values[order], names, spec, zone)
+def _in_order(make: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
+    """What is made of each, in order, by as many threads as there are processors."""
+    threads = os.cpu_count() or 1
+    waiting: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for one in given:
+            waiting.append(pool.submit(make, one))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _built(column: FeatureColumn, block: BlockIndex, at: Observations) -> np.ndarray:
+    """The values of one column at the observations, in its declared type."""
+    index = block if not column.feature.log else getattr(block, column.feature.log)
+    if index is None:  # the log was there when the columns were chosen
+        values = np.zeros(len(at)) if column.feature.dtype == "int32" else np.full(len(at), np.nan)
+    elif column.feature.own:
+        values = _checked(column, index, at)
+    else:
+        values = column.build(index, at)
+    return values.astype(column.feature.dtype)
+
+
+def _checked(column: FeatureColumn, index: Any, at: Observations) -> np.ndarray:
+    """The values of a feature that is not built in, or a message that names it."""
+    name = f"feature {column.name!r} ({column.feature.where})"
+    try:
+        values = np.asarray(column.build(index, at), dtype=np.float64)
+    except Exception as error:
+        raise ConfigError(
+            f"{name} failed: {type(error).__name__}: {error}", "Mend the function."
+        ) from error
+    if values.shape != (len(at),):
+        raise ConfigError(
+            f"{name} returned the shape {values.shape} for {len(at)} observations",
+            "Return one number per observation: an array of the length of its second argument.",
+        )
+    wrong = np.isinf(values) if column.feature.dtype != "int32" else ~np.isfinite(values)
+    if wrong.any():
+        raise ConfigError(
+            f"{name} returned {values[wrong][0]} for {int(wrong.sum())} of {len(at)} observations",
+            "Return NaN where a value is missing; churnkit.index.ratio divides so. Whole numbers "
+            "(int32) cannot be missing.",
+        )
+    return values
+
+
+def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)

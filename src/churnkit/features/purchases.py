@@ -1,12 +1,12 @@
-"""Recency, frequency and monetary value, tenure, baskets and returns."""
+"""Recency, frequency and monetary value, tenure and baskets."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from churnkit.clock import Cutoff
-from churnkit.features.registry import Window, feature
-from churnkit.index import PurchaseIndex, ratio
+from churnkit.features.registry import feature
+from churnkit.features.windows import Window
+from churnkit.index import Observations, PurchaseIndex, ratio
 from churnkit.logs import MONEY_UNITS, QUANTITY_UNITS
 
 
@@ -16,8 +16,9 @@ from churnkit.logs import MONEY_UNITS, QUANTITY_UNITS
     reads="last purchase {value} days ago",
     unknown="never bought",
     theme="recency",
+    direction="up",
 )
-def recency(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def recency(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.days_since_last(at)
 
 
@@ -26,8 +27,10 @@ def recency(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     says="purchases {window}",
     reads="purchases {window}: {value}",
     theme="frequency",
+    direction="down",
+    dtype="int32",
 )
-def purchases_count(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
+def purchases_count(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
     return p.sales.count(at, window)
 
 
@@ -37,8 +40,10 @@ def purchases_count(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
     reads="spend {window}: {value}",
     theme="monetary",
     needs="amount",
+    direction="down",
+    dtype="float64",
 )
-def spend_sum(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
+def spend_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
     return p.sales.sum("amount", at, window) / MONEY_UNITS
 
 
@@ -49,8 +54,9 @@ def spend_sum(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
     unknown="no purchase {window}",
     theme="monetary",
     needs="amount",
+    dtype="float64",
 )
-def spend_mean(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
+def spend_mean(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
     return ratio(p.sales.sum("amount", at, window), p.sales.count(at, window) * MONEY_UNITS)
 
 
@@ -60,8 +66,9 @@ def spend_mean(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
     reads="amount of the last purchase: {value}",
     theme="monetary",
     needs="amount",
+    dtype="float64",
 )
-def spend_last(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def spend_last(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.last("amount", at) / MONEY_UNITS
 
 
@@ -71,8 +78,10 @@ def spend_last(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     reads="pieces bought {window}: {value}",
     theme="basket",
     needs="items",
+    direction="down",
+    dtype="float64",
 )
-def items_sum(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
+def items_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
     return p.sales.sum("items", at, window) / QUANTITY_UNITS
 
 
@@ -84,7 +93,7 @@ def items_sum(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
     theme="basket",
     needs="products",
 )
-def basket_mean(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
+def basket_mean(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
     return ratio(p.sales.sum("products", at, window), p.sales.count(at, window))
 
 
@@ -94,8 +103,9 @@ def basket_mean(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
     reads="customer for {value} days",
     unknown="never bought",
     theme="tenure",
+    direction="down",
 )
-def tenure(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def tenure(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.days_since_first(at)
 
 
@@ -105,38 +115,7 @@ def tenure(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     reads="{value} days from the first to the last purchase",
     unknown="never bought",
     theme="tenure",
+    direction="down",
 )
-def active_span(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def active_span(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.days_since_first(at) - p.sales.days_since_last(at)
-
-
-@feature(
-    unit="returns",
-    says="returns {window}",
-    reads="returns {window}: {value}",
-    theme="returns",
-)
-def returns_count(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
-    return p.returns.count(at, window)
-
-
-@feature(
-    unit="money",
-    says="money returned {window}",
-    reads="money returned {window}: {value}",
-    theme="returns",
-    needs="amount",
-)
-def returns_sum(p: PurchaseIndex, at: Cutoff, window: Window) -> np.ndarray:
-    return -p.returns.sum("amount", at, window) / MONEY_UNITS
-
-
-@feature(
-    unit="days",
-    says="days since the last return",
-    reads="last return {value} days ago",
-    unknown="never returned anything",
-    theme="returns",
-)
-def days_since_return(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
-    return p.returns.days_since_last(at)

@@ -1,37 +1,48 @@
 """The catalogue of features: each is a small function with a name, a unit and a meaning.
 
-A feature function takes the index of its log and the cutoff, and returns one number per
-customer. What else it takes says how often it is repeated: a ``window`` makes one column per
-window, a ``kind`` one per kind of event, an ``instrument`` one per survey question.
+A feature function takes the index of its log and the observations (customers and cutoffs), and
+returns one number per observation. What else it takes says how often it is repeated: a
+``window`` makes one column per window, a ``kind`` one per kind of event, an ``instrument`` one
+per survey question.
 """
 
 from __future__ import annotations
 
+import ast
+import hashlib
 import inspect
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import product
-from typing import Any
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
-from churnkit.clock import DAY, Cutoff
 from churnkit.errors import ConfigError
-from churnkit.logs import Logs
+from churnkit.features.windows import Window
 
-Window = int | None
-"""A window in days before the cutoff; ``None`` is all time."""
+Windows = tuple[Window, ...] | Callable[[tuple[Window, ...]], tuple[Window, ...]] | None
+"""The windows of a feature: its own, a choice among those of the `FeatureSpec`, or these all."""
 
-WINDOWS: tuple[Window, ...] = (7, 30, 90, 180, 365, None)
-_KINDS_KEPT = 20
+Direction = Literal["up", "down", ""]
+"""What a higher value is expected to go with: more churn, less churn, or neither."""
+
+DType = Literal["int32", "float32", "float64"]
+
+OWN_DIGEST = "__churnkit_digest__"
+"""Where a module that was loaded from the user's own file holds the hash of that file."""
 
 _INDEX_OF_LOG = {
     "PurchaseIndex": "purchases",
     "ActivityIndex": "activity",
     "SurveyIndex": "surveys",
+    "BlockIndex": "",
 }
+_REPEATED = ("window", "kind", "instrument")
+_NAME = re.compile(
+    r"[a-z][a-z0-9_]*(\{(kind|instrument)\}[a-z0-9_]*)*|\{(kind|instrument)\}_[a-z0-9_]+"
+)
 
 
 @dataclass(frozen=True)
@@ -45,9 +56,11 @@ class Feature:
     build
         The function.
     log
-        The log it reads: ``purchases``, ``activity`` or ``surveys``.
+        The log it reads: ``purchases``, ``activity`` or ``surveys``; empty if it reads any.
     unit, says
         Unit of the values, and their meaning in words.
+    direction
+        What a higher value is expected to go with.
     reads, unknown
         Sentences for a value, with ``{value}``, and for a missing one; used in the reasons of
         a score.
@@ -55,11 +68,24 @@ class Feature:
         What it is about; correlated features share a theme, and a customer's reasons name each
         theme once.
     needs
-        Measure of the log without which the feature does not exist, for example ``amount``.
+        What must be there, or the feature does not exist: measures of its log (``amount``), or
+        of another one (``activity.kind``); ``kind=renewal`` asks for a kind of event.
     only
         The kinds or instruments it is made for; empty means all.
     windows
-        The windows it is made for, ``None`` stands for those of the `FeatureSpec`.
+        The windows it is made for, see `Windows`.
+    streams
+        What it asks of the market, of `churnkit.index.market.STREAMS`; such a feature depends on
+        what *other* customers did before the cutoff.
+    seasonal
+        Whether it tells the time of the year; a model takes it only if it learnt a whole year.
+    dtype
+        How the values are stored: counts as ``int32``, sums of money as ``float64`` (exact to the
+        cent), all else as ``float32`` (seven digits: three seconds in a year).
+    classes
+        Value → its name, for values that are classes.
+    own
+        Hash of the definition of a feature that is not built in, else empty.
     """
 
     name: str
@@ -67,191 +93,173 @@ class Feature:
     log: str
     unit: str
     says: str
+    direction: Direction
     reads: str
     unknown: str
     theme: str
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
-    windows: tuple[Window, ...] | None = None
+    windows: Windows = None
+    streams: tuple[str, ...] = ()
+    seasonal: bool = False
+    dtype: DType = "float32"
+    classes: Mapping[int, str] = field(default_factory=dict)
+    own: str = ""
 
-    @property
+    @cached_property
     def per(self) -> tuple[str, ...]:
         """What the feature is repeated over, in the order of its arguments."""
         return tuple(inspect.signature(self.build).parameters)[2:]
 
-
-@dataclass(frozen=True)
-class FeatureColumn:
-    """One column of the feature table: a feature with its window, kind or instrument."""
-
-    name: str
-    feature: Feature
-    build: Callable[[Any, Cutoff], np.ndarray]
-    says: str
-    reads: str
-    unknown: str
-    theme: str
+    @property
+    def where(self) -> str:
+        """File and line of the function, for messages."""
+        code = self.build.__code__
+        return f"{code.co_filename}, line {code.co_firstlineno}"
 
 
 CATALOGUE: dict[str, Feature] = {}
-"""All registered features by name."""
+"""All registered features by name, the built-in ones first."""
 
 
 def feature(
     *,
     unit: str,
     says: str,
+    direction: Direction = "",
     reads: str = "",
     unknown: str = "",
     theme: str = "",
     name: str = "",
-    needs: str = "",
+    needs: str | tuple[str, ...] = (),
     only: tuple[str, ...] = (),
-    windows: tuple[Window, ...] | None = None,
+    windows: Windows = None,
+    streams: tuple[str, ...] = (),
+    seasonal: bool = False,
+    dtype: DType = "float32",
+    classes: Mapping[int, str] | None = None,
 ) -> Callable[[Callable[..., np.ndarray]], Callable[..., np.ndarray]]:
     """Register a function as a feature; see `Feature` for the arguments.
 
-    The log is read off the annotation of the first parameter.
+    The log is read off the annotation of the first parameter: `PurchaseIndex`, `ActivityIndex`,
+    `SurveyIndex`, or `BlockIndex` for all logs. ``says``, ``reads``, ``unknown`` and ``theme`` may
+    hold ``{window}``, ``{kind}`` and ``{instrument}``.
+
+    Raises
+    ------
+    ConfigError
+        If the name is no column name or belongs to another feature, or the parameters are not
+        understood.
+
+    Examples
+    --------
+    >>> from churnkit.index import Observations, PurchaseIndex
+    >>> @feature(unit="purchases", says="purchases in the days {window} a year ago", windows=(30,))
+    ... def doctest_year_ago(p: PurchaseIndex, at: Observations, window: int) -> np.ndarray:
+    ...     return p.sales.count(at, window, ago=365)
+    >>> CATALOGUE.pop("doctest_year_ago").log
+    'purchases'
     """
 
     def register(build: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        index, *_ = inspect.signature(build).parameters.values()
-        built = Feature(
-            name=name or build.__name__,
+        own = "" if build.__module__.startswith("churnkit.") else _digest(build)
+        chosen = name or build.__name__
+        parameters = _understood(chosen, build)
+        known = CATALOGUE.get(chosen)
+        if known is not None and not _replaces(build, known.build):
+            raise ConfigError(
+                f"two features are called {chosen!r}: {known.where}, and {_where(build)}",
+                "Give one of them another name.",
+            )
+        CATALOGUE[chosen] = Feature(
+            name=chosen,
             build=build,
-            log=_INDEX_OF_LOG[getattr(index.annotation, "__name__", index.annotation)],
+            log=_INDEX_OF_LOG[parameters[0]],
             unit=unit,
             says=says,
+            direction=direction,
             reads=reads or says + ": {value}",
             unknown=unknown or says + ": unknown",
-            theme=theme or build.__module__.rpartition(".")[2],
-            needs=needs,
+            theme=theme or (chosen if own else build.__module__.rpartition(".")[2]),
+            needs=(needs,) if isinstance(needs, str) else needs,
             only=only,
             windows=windows,
+            streams=streams,
+            seasonal=seasonal,
+            dtype=dtype,
+            classes=classes or {},
+            own=own,
         )
-        CATALOGUE[built.name] = built
         return build
 
     return register
 
 
-@dataclass(frozen=True)
-class FeatureSpec:
-    """Which columns a feature table has; kept with the model, so that scoring builds the same.
-
-    Attributes
-    ----------
-    logs
-        Log name → its measures.
-    kinds
-        Event kinds that get columns of their own; the others count in ``activity_count`` only.
-    instruments
-        Survey questions that get columns.
-    windows
-        Windows in days; ``None`` is all time.
-    """
-
-    logs: Mapping[str, tuple[str, ...]]
-    kinds: tuple[str, ...] = ()
-    instruments: tuple[str, ...] = ()
-    windows: tuple[Window, ...] = field(default=WINDOWS)
-
-    @classmethod
-    def learn(
-        cls, logs: Logs, before: Cutoff, windows: tuple[Window, ...] = WINDOWS
-    ) -> FeatureSpec:
-        """The columns that the logs can fill, judged by what is known before a cutoff."""
-        known = logs.before(before).events
-        return cls(
-            logs={name: tuple(sorted(events.columns)) for name, events in logs.events.items()},
-            kinds=_frequent(known, "activity", "kind"),
-            instruments=_frequent(known, "surveys", "instrument"),
-            windows=windows,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """The specification as JSON-ready values."""
-        return {
-            "logs": {name: list(measures) for name, measures in self.logs.items()},
-            "kinds": list(self.kinds),
-            "instruments": list(self.instruments),
-            "windows": list(self.windows),
-        }
-
-    @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> FeatureSpec:
-        """The specification told by `to_dict`."""
-        return cls(
-            logs={name: tuple(measures) for name, measures in told["logs"].items()},
-            kinds=tuple(told["kinds"]),
-            instruments=tuple(told["instruments"]),
-            windows=tuple(told["windows"]),
-        )
-
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """All columns, in the order of the catalogue.
-
-        Raises
-        ------
-        ConfigError
-            If an event kind or survey question makes a column that another feature has.
-        """
-        columns = tuple(c for f in CATALOGUE.values() for c in self._columns_of(f))
-        _must_differ([c.name for c in columns])
-        return columns
-
-    def instants(self, cutoffs: tuple[Cutoff, ...]) -> set[int]:
-        """Every instant the windows of these cutoffs begin or end at, microseconds UTC."""
-        starts = {days for days in self.windows if days}
-        lengths = starts | {2 * days for days in starts} | {0}
-        return {c.us - days * DAY for c in cutoffs for days in lengths}
-
-    def _columns_of(self, built: Feature) -> Iterator[FeatureColumn]:
-        measures = self.logs.get(built.log)
-        if measures is None or (built.needs and built.needs not in measures):
-            return
-        choices = {
-            "window": self.windows if built.windows is None else built.windows,
-            "kind": tuple(k for k in self.kinds if not built.only or k in built.only),
-            "instrument": tuple(i for i in self.instruments if not built.only or i in built.only),
-        }
-        for chosen in product(*(choices[over] for over in built.per)):
-            yield _column(built, dict(zip(built.per, chosen, strict=True)))
-
-
-def _column(built: Feature, arguments: dict[str, Any]) -> FeatureColumn:
-    words = {over: value for over, value in arguments.items() if over != "window"}
-    name = built.name
-    if "window" in arguments:
-        days = arguments["window"]
-        name += "_all" if days is None else f"_{days}d"
-        words["window"] = "of all time" if days is None else f"in the last {days} days"
-    told = {k: str(v).replace("_", " ") for k, v in words.items()}
-    return FeatureColumn(
-        name=name.format(**words),
-        feature=built,
-        build=partial(built.build, **arguments),
-        says=built.says.format(**told),
-        reads=built.reads.format(**told, value="{value}"),
-        unknown=built.unknown.format(**told),
-        theme=built.theme.format(**told),
-    )
-
-
-def _must_differ(names: list[str]) -> None:
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
+def _understood(name: str, build: Callable[..., np.ndarray]) -> list[str]:
+    """The parameters of a feature function, the first as the name of its index."""
+    index, *others = inspect.signature(build).parameters.values()
+    annotation = getattr(index.annotation, "__name__", str(index.annotation))
+    told = [annotation.rpartition(".")[2], *(p.name for p in others)]
+    if told[0] not in _INDEX_OF_LOG:
         raise ConfigError(
-            f"two features are called {twice[0]}",
-            "Give the event or survey question of that name another one in churnkit.toml.",
+            f"feature {name!r} ({_where(build)}): its first parameter is annotated {annotation}",
+            f"Annotate it with one of {', '.join(_INDEX_OF_LOG)}.",
         )
+    if not others or not set(told[2:]) <= set(_REPEATED):
+        raise ConfigError(
+            f"feature {name!r} ({_where(build)}) takes {', '.join(told[1:]) or 'one parameter'}",
+            f"Let it take the index, the observations, and any of {', '.join(_REPEATED)}.",
+        )
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} ({_where(build)}) is no name of a feature",
+            "Use small Latin letters, digits and _, beginning with a letter.",
+        )
+    return told
 
 
-def _frequent(events: Mapping[str, Any], log: str, measure: str) -> tuple[str, ...]:
-    """Words of a text measure, the most frequent ones if there are many, sorted."""
-    if log not in events:
-        return ()
-    words = events[log].vocabularies[measure]
-    counts = np.bincount(events[log].columns[measure], minlength=len(words))
-    order = sorted(range(len(words)), key=lambda k: (-counts[k], words[k]))
-    return tuple(sorted(words[k] for k in order[:_KINDS_KEPT] if counts[k]))
+def _replaces(build: Callable[..., np.ndarray], known: Callable[..., np.ndarray]) -> bool:
+    """Whether a function is a later version of another, as in a notebook's cell run again."""
+    places = [(b.__module__, b.__qualname__) for b in (build, known)]
+    return places[0] == places[1] and OWN_DIGEST not in build.__globals__
+
+
+def _where(build: Callable[..., np.ndarray]) -> str:
+    return f"{build.__code__.co_filename}, line {build.__code__.co_firstlineno}"
+
+
+def own_features() -> dict[str, str]:
+    """Name → hash of the definition, of the registered features that are not built in."""
+    return {f.name: f.own for f in CATALOGUE.values() if f.own}
+
+
+def _digest(build: Callable[..., np.ndarray]) -> str:
+    """Hash of the definition of a feature: of the file that was loaded as a whole, or its own."""
+    import textwrap
+
+    whole: str | None = build.__globals__.get(OWN_DIGEST)
+    if whole is not None:
+        return whole
+    try:
+        return digest_of(ast.parse(textwrap.dedent(inspect.getsource(build))))
+    except (OSError, SyntaxError):  # typed into an interpreter that keeps no source
+        return _hashed(build.__code__.co_code.hex() + repr(build.__code__.co_consts))
+
+
+def digest_of(tree: ast.AST) -> str:
+    """Hash of Python code; comments, spaces and places do not count."""
+    return _hashed(_spelled(tree))
+
+
+def _spelled(part: object) -> str:
+    # Unlike ast.dump the same in every Python: later ones know more fields, which are empty.
+    if isinstance(part, ast.AST):
+        fields = [(k, v) for k, v in ast.iter_fields(part) if v is not None and v != []]
+        return f"{type(part).__name__}({', '.join(f'{k}={_spelled(v)}' for k, v in fields)})"
+    if isinstance(part, list):
+        return f"[{', '.join(map(_spelled, part))}]"
+    return repr(part)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

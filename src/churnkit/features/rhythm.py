@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.clock import Cutoff
 from churnkit.features.registry import feature
-from churnkit.index import ActivityIndex, PurchaseIndex
+from churnkit.index import ActivityIndex, Observations, PurchaseIndex
 
 GAPS_FOR_OWN_INTERVAL = 3
 """With fewer intervals a customer has no normal interval of its own."""
@@ -14,7 +13,7 @@ GAPS_FOR_OWN_INTERVAL = 3
 _TOO_FEW = "too few purchases for a rhythm of its own"
 
 
-def _times(waiting: np.ndarray, interval: np.ndarray) -> np.ndarray:
+def times_interval(waiting: np.ndarray, interval: np.ndarray) -> np.ndarray:
     """Days waited over the interval, which counts as a day if it is shorter: two orders within
     a minute are not a rhythm.
     """
@@ -26,8 +25,9 @@ def _times(waiting: np.ndarray, interval: np.ndarray) -> np.ndarray:
     says="mean interval between purchases",
     reads="usually buys every {value} days",
     unknown=_TOO_FEW,
+    direction="up",
 )
-def gap_mean(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def gap_mean(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.gap_mean(at)
 
 
@@ -36,8 +36,9 @@ def gap_mean(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     says="median interval between purchases",
     reads="half of its intervals are under {value} days",
     unknown=_TOO_FEW,
+    direction="up",
 )
-def gap_median(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def gap_median(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.gap_median(at)
 
 
@@ -47,7 +48,7 @@ def gap_median(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     reads="its intervals vary by {value} days",
     unknown=_TOO_FEW,
 )
-def gap_std(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def gap_std(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.gap_std(at)
 
 
@@ -56,10 +57,33 @@ def gap_std(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     says="the interval that nine in ten of the customer's own stay within",
     reads="nine in ten of its intervals are within {value} days",
     unknown=_TOO_FEW,
+    direction="up",
 )
-def gap_p90(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
+def gap_p90(p: PurchaseIndex, at: Observations) -> np.ndarray:
     enough = p.sales.gap_count(at) >= GAPS_FOR_OWN_INTERVAL
     return np.where(enough, p.sales.gap_quantile(0.9, at), np.nan)
+
+
+@feature(
+    unit="days",
+    says="the last interval between purchases",
+    reads="its last interval was {value} days",
+    unknown=_TOO_FEW,
+    direction="up",
+)
+def gap_last(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    return p.sales.gap_last(at)
+
+
+@feature(
+    unit="ratio",
+    says="the last interval between purchases over the mean of all: above 1 they lengthen",
+    reads="its last interval was {value} times its mean interval",
+    unknown=_TOO_FEW,
+    direction="up",
+)
+def gap_trend(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    return times_interval(p.sales.gap_last(at), p.sales.gap_mean(at))
 
 
 @feature(
@@ -67,9 +91,25 @@ def gap_p90(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     says="days since the last purchase over the own 90th percentile interval",
     reads="waiting {value} times its longest normal interval",
     unknown=_TOO_FEW,
+    direction="up",
 )
-def overdue_ratio(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
-    return _times(p.sales.days_since_last(at), gap_p90(p, at))
+def overdue_own_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    return times_interval(p.sales.days_since_last(at), gap_p90(p, at))
+
+
+@feature(
+    unit="ratio",
+    says="days since the last purchase over the 90th percentile interval, the own one or, of "
+    f"customers with fewer than {GAPS_FOR_OWN_INTERVAL} intervals, that of all customers",
+    reads="waiting {value} times the longest normal interval",
+    unknown="never bought",
+    streams=("sales",),
+    direction="up",
+)
+def overdue_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    own, of_all = gap_p90(p, at), p.market.of("sales").gap_quantile(0.9, at)
+    normal = np.where(np.isnan(own), of_all, own)
+    return times_interval(p.sales.days_since_last(at), normal)
 
 
 @feature(
@@ -77,9 +117,10 @@ def overdue_ratio(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     says="days since the last purchase over the own mean interval",
     reads="waiting {value} times its mean interval",
     unknown=_TOO_FEW,
+    direction="up",
 )
-def overdue_mean_ratio(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
-    return _times(p.sales.days_since_last(at), p.sales.gap_mean(at))
+def overdue_mean_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    return times_interval(p.sales.days_since_last(at), p.sales.gap_mean(at))
 
 
 @feature(
@@ -88,8 +129,9 @@ def overdue_mean_ratio(p: PurchaseIndex, at: Cutoff) -> np.ndarray:
     reads="usually active every {value} days",
     unknown="too little activity for a rhythm",
     theme="activity rhythm",
+    direction="up",
 )
-def activity_gap_mean(a: ActivityIndex, at: Cutoff) -> np.ndarray:
+def activity_gap_mean(a: ActivityIndex, at: Observations) -> np.ndarray:
     return a.alive.gap_mean(at)
 
 
@@ -99,6 +141,7 @@ def activity_gap_mean(a: ActivityIndex, at: Cutoff) -> np.ndarray:
     reads="silent {value} times its mean interval",
     unknown="too little activity for a rhythm",
     theme="activity rhythm",
+    direction="up",
 )
-def activity_overdue_ratio(a: ActivityIndex, at: Cutoff) -> np.ndarray:
-    return _times(a.alive.days_since_last(at), a.alive.gap_mean(at))
+def activity_overdue_ratio(a: ActivityIndex, at: Observations) -> np.ndarray:
+    return times_interval(a.alive.days_since_last(at), a.alive.gap_mean(at))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.clock import Cutoff
-from churnkit.features.registry import Window, feature
-from churnkit.index import ActivityIndex, EventIndex, PurchaseIndex, ratio
-
-TREND_WINDOWS: tuple[Window, ...] = (30, 90, 180)
+from churnkit.features.registry import feature
+from churnkit.features.windows import inner
+from churnkit.index import ActivityIndex, EventIndex, Observations, PurchaseIndex, ratio
 
 
-def _trend(now: np.ndarray, both: np.ndarray) -> np.ndarray:
+def trend(now: np.ndarray, both: np.ndarray) -> np.ndarray:
     """(now - then) / (now + then): -1 all gone, 0 unchanged, 1 all new, NaN if never any."""
     return ratio(2 * now - both, both)
 
 
-def _count_trend(events: EventIndex, at: Cutoff, days: int) -> np.ndarray:
-    return _trend(events.count(at, days), events.count(at, 2 * days))
+def _count_trend(events: EventIndex, at: Observations, days: int) -> np.ndarray:
+    return trend(events.count(at, days), events.count(at, 2 * days))
 
 
 @feature(
@@ -26,9 +24,10 @@ def _count_trend(events: EventIndex, at: Cutoff, days: int) -> np.ndarray:
     reads="purchases {window} against the time before: {value}",
     unknown="no purchases {window} nor before",
     theme="purchases trend",
-    windows=TREND_WINDOWS,
+    windows=inner,
+    direction="down",
 )
-def purchases_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
+def purchases_trend(p: PurchaseIndex, at: Observations, window: int) -> np.ndarray:
     return _count_trend(p.sales, at, window)
 
 
@@ -39,10 +38,11 @@ def purchases_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
     unknown="no spend {window} nor before",
     theme="spend trend",
     needs="amount",
-    windows=TREND_WINDOWS,
+    windows=inner,
+    direction="down",
 )
-def spend_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
-    return _trend(p.sales.sum("amount", at, window), p.sales.sum("amount", at, 2 * window))
+def spend_trend(p: PurchaseIndex, at: Observations, window: int) -> np.ndarray:
+    return trend(p.sales.sum("amount", at, window), p.sales.sum("amount", at, 2 * window))
 
 
 @feature(
@@ -51,7 +51,8 @@ def spend_trend(p: PurchaseIndex, at: Cutoff, window: int) -> np.ndarray:
     reads="activity {window} against the time before: {value}",
     unknown="no activity {window} nor before",
     theme="activity trend",
-    windows=TREND_WINDOWS,
+    windows=inner,
+    direction="down",
 )
-def activity_trend(a: ActivityIndex, at: Cutoff, window: int) -> np.ndarray:
+def activity_trend(a: ActivityIndex, at: Observations, window: int) -> np.ndarray:
     return _count_trend(a.alive, at, window)

@@ -1,0 +1,279 @@
+"""Look-ups into sorted events: counts, sums, last values and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+
+from churnkit.clock import DAY, SECOND, happened_within
+from churnkit.index.moments import Lags, Moments, Observations, lag_of
+from churnkit.logs import Events
+
+_RANK_BITS = 32
+
+
+def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Quotient as float64, NaN where the denominator is zero."""
+    below = np.asarray(denominator, dtype=np.float64)
+    return np.asarray(numerator / np.where(below == 0, np.nan, below))
+
+
+class EventIndex:
+    """Look-ups into the events of a block of customers.
+
+    Every method returns one value per observation, shape ``(rows,)``. Windows are half-open:
+    ``days`` means the last ``days`` times 24 hours before the cutoff, ``None`` all time;
+    ``ago`` moves the end of the window so many days before the cutoff.
+
+    Parameters
+    ----------
+    events
+        Events sorted by customer and time, customers numbered from zero.
+    customers
+        Number of customers of the block.
+    lags
+        See `Moments`.
+    """
+
+    def __init__(self, events: Events, customers: int, lags: set[int] | None = None) -> None:
+        self.events = events
+        self.customers = customers
+        known = set() if lags is None else lags
+        self._moments = Moments(events.customer, events.ts, customers, known)
+        self._begins: dict[Observations, np.ndarray] = {}
+        self._lasts: dict[Observations, np.ndarray] = {}
+        self._prefixes: dict[str, np.ndarray] = {}
+        self._floats: dict[str, np.ndarray] = {}
+        self._ranked: dict[Observations, _RankedGaps] = {}
+
+    def count(self, at: Observations, days: int | None = None, ago: int = 0) -> np.ndarray:
+        """Number of events in the window, int64."""
+        seen = self._moments.before(at, lag_of(ago))
+        return seen if days is None else seen - self._moments.before(at, lag_of(ago + days))
+
+    def count_ahead(self, at: Observations, days: int) -> np.ndarray:
+        """Number of events with ``cutoff <= ts < cutoff + days``: the future, for labels only."""
+        return self._moments.before(at, -days * DAY) - self._moments.before(at)
+
+    def sum(
+        self, measure: str, at: Observations, days: int | None = None, ago: int = 0
+    ) -> np.ndarray:
+        """Integer sum of a measure over the events of the window."""
+        prefix = self._prefix(measure, lambda: self.events.columns[measure])
+        begin = self._begin_of(at)
+        start = begin if days is None else begin + self._moments.before(at, lag_of(ago + days))
+        return prefix.take(begin + self._moments.before(at, lag_of(ago))) - prefix.take(start)
+
+    def last(self, measure: str, at: Observations, back: int = 0) -> np.ndarray:
+        """The measure at the last event before the cutoff, or ``back`` events before that one.
+
+        Float64, NaN where there is none.
+        """
+        position = self._last_of(at)
+        if back:
+            position = np.where(self.count(at) > back, position - back, -1)
+        return self._taken(measure, lambda: self.events.columns[measure], position)
+
+    def days_since_last(self, at: Observations) -> np.ndarray:
+        """Days from the last event to the cutoff; NaN where there is none."""
+        return (at.us - self._time(self._last_of(at))) / DAY
+
+    def days_since_first(self, at: Observations) -> np.ndarray:
+        """Days from the first event to the cutoff; NaN where there is none before it."""
+        return (at.us - self._time(self._first_of(at))) / DAY
+
+    def days_since_nth(self, n: int, at: Observations) -> np.ndarray:
+        """Days from the n-th event (1 is the first) to the cutoff; NaN with fewer before it."""
+        position = np.where(self.count(at) >= n, self._begin_of(at) + n - 1, -1)
+        return (at.us - self._time(position)) / DAY
+
+    def gap_count(self, at: Observations) -> np.ndarray:
+        """Number of intervals between successive events before the cutoff."""
+        return np.maximum(self.count(at) - 1, 0)
+
+    def gap_last(self, at: Observations) -> np.ndarray:
+        """The interval that the last event ended, in days; NaN with fewer than two events."""
+        position = np.where(self.count(at) > 1, self._last_of(at), -1)
+        return self._taken("gap", lambda: self._gaps, position) / DAY
+
+    def gap_mean(self, at: Observations) -> np.ndarray:
+        """Mean interval between successive events in days; NaN with fewer than two events."""
+        span = self._time(self._last_of(at)) - self._time(self._first_of(at))
+        return ratio(span / DAY, self.gap_count(at))
+
+    def gap_std(self, at: Observations) -> np.ndarray:
+        """Sample standard deviation of the intervals in days; NaN with fewer than two of them.
+
+        From the integer sums of seconds s and squared seconds q over n intervals:
+        sqrt((q - s²/n) / (n - 1)).
+        """
+        n = self.gap_count(at)
+        total = self._gap_sum(1, at).astype(np.float64)
+        squares = self._gap_sum(2, at).astype(np.float64)
+        variance = ratio(squares - ratio(total * total, n), n - 1)
+        enough = n >= 2
+        return np.where(enough, np.sqrt(np.maximum(variance, 0.0)) / (DAY / SECOND), np.nan)
+
+    def gap_median(self, at: Observations) -> np.ndarray:
+        """Median interval in days: the middle one, or the mean of the two middle ones."""
+        n = self.gap_count(at)
+        gaps = self._gaps_ranked(at)
+        return (gaps.of_rank((n - 1) // 2) + gaps.of_rank(n // 2)) / 2 / DAY
+
+    def gap_quantile(self, q: float, at: Observations) -> np.ndarray:
+        """Nearest-rank quantile of the intervals in days: the ``ceil(q n)``-th smallest."""
+        rank = np.ceil(q * self.gap_count(at)).astype(np.int64) - 1
+        return self._gaps_ranked(at).of_rank(rank) / DAY
+
+    def count_after_last(self, other: EventIndex, at: Observations) -> np.ndarray:
+        """Number of events after the last event of another index, both before the cutoff.
+
+        All events before the cutoff count where the other index has none.
+        """
+        key = f"until {id(other)}"
+        until = self._floats.get(key)
+        if until is None:
+            until = self._floats[key] = np.append(self._counts_until(other.events), 0.0)
+        return self.count(at) - until.take(other._last_of(at)).astype(np.int64)
+
+    def days_since_first_after(self, other: EventIndex, at: Observations) -> np.ndarray:
+        """Days since the first of the events that `count_after_last` counts; NaN if none."""
+        later = self.count_after_last(other, at)
+        first = np.where(later > 0, self._begin_of(at) + self.count(at) - later, -1)
+        return (at.us - self._time(first)) / DAY
+
+    def within_first(self, days: int) -> Events:
+        """The events within ``days`` of the customer's first one."""
+        first = self.events.ts.take(self._begin.take(self.events.customer))
+        return self.events.where(happened_within(self.events.ts, first, days))
+
+    @cached_property
+    def _begin(self) -> np.ndarray:
+        """Position of the first event of each customer."""
+        sizes = self._moments.per_customer
+        return np.asarray(np.cumsum(sizes) - sizes)
+
+    def _begin_of(self, at: Observations) -> np.ndarray:
+        if at not in self._begins:
+            self._begins[at] = self._begin.take(at.customer)
+        return self._begins[at]
+
+    def _first_of(self, at: Observations) -> np.ndarray:
+        """Position of the first event before the cutoff; -1, which holds no value, if none."""
+        return np.where(self.count(at) > 0, self._begin_of(at), -1)
+
+    def _last_of(self, at: Observations) -> np.ndarray:
+        """Position of the last event before the cutoff; -1, which holds no value, if none."""
+        if at not in self._lasts:
+            seen = self.count(at)
+            self._lasts[at] = np.where(seen > 0, self._begin_of(at) + seen - 1, -1)
+        return self._lasts[at]
+
+    def _time(self, position: np.ndarray) -> np.ndarray:
+        return self._taken("ts", lambda: self.events.ts, position)
+
+    def _taken(
+        self, name: str, values: Callable[[], np.ndarray], position: np.ndarray
+    ) -> np.ndarray:
+        """Values at some positions as float64; NaN at -1."""
+        if name not in self._floats:
+            self._floats[name] = np.append(values().astype(np.float64), np.nan)
+        return self._floats[name].take(position)
+
+    def _prefix(self, name: str, values: Callable[[], np.ndarray]) -> np.ndarray:
+        # int64 wraps around, yet differences of prefix sums stay exact.
+        if name not in self._prefixes:
+            self._prefixes[name] = np.concatenate(([0], np.cumsum(values(), dtype=np.int64)))
+        return self._prefixes[name]
+
+    def _counts_until(self, other: Events) -> np.ndarray:
+        """Per event of another log, how many of these its customer had until then."""
+        both = np.concatenate([self.events.customer, other.customer])
+        when = np.concatenate([self.events.ts, other.ts])
+        is_other = np.repeat([False, True], [len(self.events), len(other)])
+        order = np.lexsort((is_other, when, both))  # at one instant the other comes last
+        ours = np.cumsum(~is_other[order])[is_other[order]]
+        return np.asarray(ours - self._begin.take(other.customer))
+
+    @cached_property
+    def _gaps(self) -> np.ndarray:
+        """Microseconds since the customer's previous event; zero at the first."""
+        gaps = np.diff(self.events.ts, prepend=0)
+        gaps[np.diff(self.events.customer, prepend=-1) != 0] = 0
+        return gaps
+
+    def _gap_sum(self, power: int, at: Observations) -> np.ndarray:
+        prefix = self._prefix(f"gap ** {power}", lambda: (self._gaps // SECOND) ** power)
+        begin = self._begin_of(at)
+        return prefix.take(begin + self.count(at)) - prefix.take(begin)
+
+    def _gaps_ranked(self, at: Observations) -> _RankedGaps:
+        if at not in self._ranked:
+            self._ranked[at] = _RankedGaps(self._gaps, self._begin_of(at), self.gap_count(at))
+        return self._ranked[at]
+
+
+class _RankedGaps:
+    """The intervals before each cutoff, sorted by length.
+
+    Rows of one customer with no event between their cutoffs share their intervals, so that the
+    work grows with what happened and not with the number of cutoffs.
+    """
+
+    def __init__(self, gaps: np.ndarray, begin: np.ndarray, count: np.ndarray) -> None:
+        last = begin + count
+        self._some = count > 0
+        fresh = np.diff(last[self._some], prepend=-1) != 0
+        count, begin = count[self._some][fresh], begin[self._some][fresh]
+        self._start = np.cumsum(count) - count  # of each group among all
+        self._group = np.cumsum(fresh) - 1
+        order = np.argsort(gaps, kind="stable")
+        rank = np.empty(len(gaps), dtype=np.int64)
+        rank[order] = np.arange(len(gaps))
+        position = np.arange(count.sum()) + np.repeat(begin + 1 - self._start, count)
+        group = np.repeat(np.arange(len(count)), count)
+        ranked = np.sort(group << _RANK_BITS | rank.take(position))
+        self._gaps = gaps.take(order.take(ranked & (1 << _RANK_BITS) - 1))
+
+    def of_rank(self, rank: np.ndarray) -> np.ndarray:
+        """The interval of a rank (0 is the shortest), microseconds; NaN if there is none."""
+        found = np.full(len(self._some), np.nan)
+        found[self._some] = self._gaps.take(self._start.take(self._group) + rank[self._some])
+        return found
+
+
+class ByWord:
+    """The events of a log by the words of a text measure."""
+
+    def __init__(self, events: Events, measure: str) -> None:
+        self._words = events.vocabularies[measure]
+        code = events.columns[measure]
+        # Sorting small integers stably is linear, and cheaper than one mask for each word.
+        order = np.argsort(code.astype(np.int16), kind="stable")
+        self._edges = np.searchsorted(code[order], np.arange(len(self._words) + 1))
+        columns = {name: v[order] for name, v in events.columns.items() if name != measure}
+        self._events = Events(events.customer[order], events.ts[order], columns)
+
+    def of(self, word: str) -> Events:
+        """The events of one word; none if it never occurs."""
+        k = self._words.index(word) if word in self._words else -1
+        chosen = slice(0) if k < 0 else slice(self._edges[k], self._edges[k + 1])
+        events = self._events
+        columns = {name: values[chosen] for name, values in events.columns.items()}
+        return Events(events.customer[chosen], events.ts[chosen], columns)
+
+
+class Parts:
+    """Indexes of parts of the events of a log, each made when it is first asked for."""
+
+    def __init__(self, customers: int, lags: Lags) -> None:
+        self._customers, self._lags = customers, lags
+        self._of: dict[str, EventIndex] = {}
+
+    def of(self, name: str, part: Callable[[], Events]) -> EventIndex:
+        """The index of a part, by its name and what finds it."""
+        if name not in self._of:
+            self._of[name] = EventIndex(part(), self._customers, self._lags.of(name))
+        return self._of[name]
