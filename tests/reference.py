@@ -32,6 +32,7 @@ SCALES = {
 }
 AGENTS = ("agent_tone",)
 THINGS = {"product_id": "products", "category": "categories", "channel": "channels"}
+NO_SIGNS_OF_LIFE = ("cancellation", "survey_sent")
 
 
 # ── From raw rows to events ─────────────────────────────────────────────────────────────────
@@ -176,7 +177,7 @@ def sales(past: dict[str, list]) -> list:
 
 
 def alive(past: dict[str, list]) -> list:
-    return [e for e in past.get("activity", []) if e.kind != "cancellation"]
+    return [e for e in past.get("activity", []) if e.kind not in NO_SIGNS_OF_LIFE]
 
 
 def renewals(past: dict[str, list]) -> list:
@@ -580,7 +581,7 @@ def nps_class(score: float) -> float:
 def signs_of_life(logs: dict[str, pd.DataFrame], churn: str) -> pd.DataFrame:
     if churn == "no_purchase":
         return logs["purchases"][logs["purchases"]["is_return"] == 0]
-    return logs["activity"][logs["activity"]["kind"] != "cancellation"]
+    return logs["activity"][~logs["activity"]["kind"].isin(NO_SIGNS_OF_LIFE)]
 
 
 def labels(frames, churn: str, cutoff: int, horizon_days: int, lookback_days: int) -> pd.DataFrame:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import reprlib
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError
 
 from churnkit.clock import Cutoff, zone_named
-from churnkit.dataset import Schedule
+from churnkit.dataset import Recipe, Schedule
 from churnkit.errors import ConfigError, did_you_mean
+from churnkit.features.own import load_own
+from churnkit.features.windows import Window
 from churnkit.labels import Question
 from churnkit.lights import RULE_NAMES, RULES, Policy
 from churnkit.logs import (
@@ -22,12 +26,14 @@ from churnkit.logs import (
     EVENT_KINDS,
     SCHEMAS,
     Contract,
+    CustomerLogs,
     Instrument,
     Logs,
 )
 from churnkit.registry import Registry
 from churnkit.sections import (
     EngineSection,
+    FeaturesSection,
     LightsSection,
     LogsSection,
     MlflowSection,
@@ -38,24 +44,34 @@ from churnkit.sections import (
     Section,
     TrainingSection,
 )
-from churnkit.sources import Source, read_logs
+from churnkit.sources import Source, open_logs, read_logs
 
 FILE_NAME = "churnkit.toml"
-_UNION_PARTS = {"str", "list[str]"}  # in the places that pydantic tells
+# In the places that pydantic tells, the types of a key that takes several.
+_UNION_PARTS = {
+    "path": {"str", "list[str]"},
+    "every": {"constrained-int", "literal['week','month']"},
+}
+_NOT_OF_THE_FILE = ("folder", "sha256")  # fields of Settings
 
 
 class Settings(Section):
-    """All settings of a project, checked; ``folder`` is where relative paths begin."""
+    """All settings of a project, checked.
+
+    ``folder`` is where relative paths begin, ``sha256`` that of the file.
+    """
 
     question: QuestionSection = QuestionSection()
     logs: LogsSection
     quality: QualitySection = QualitySection()
+    features: FeaturesSection = FeaturesSection()
     training: TrainingSection = TrainingSection()
     lights: LightsSection = LightsSection()
     output: OutputSection = OutputSection()
     engine: EngineSection = EngineSection()
     mlflow: MlflowSection = MlflowSection()
     folder: Path = Field(Path(), exclude=True)
+    sha256: str = Field("", exclude=True)
 
     def asked(self) -> Question:
         """The question in the library's terms."""
@@ -66,7 +82,26 @@ class Settings(Section):
         """When is trained and tested."""
         section = self.training
         until = self.cutoff(section.until) if section.until else None
-        return Schedule(section.every_days, section.cutoffs, section.tests, until)
+        return Schedule(section.every, section.cutoffs, section.tests, until)
+
+    def recipe(self) -> Recipe:
+        """How models are made."""
+        return Recipe(self.windows, self.training.monotone)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows of the features; ``None``, all time, comes last."""
+        return (*self.features.windows, None)
+
+    def load_features(self) -> None:
+        """Make the features of the project's own file known, and of no other.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing, is no Python, fails, or declares no feature.
+        """
+        load_own(*() if self.features.file is None else (self.folder / self.features.file,))
 
     def policy(self) -> Policy:
         """Thresholds and the rules that are on."""
@@ -92,7 +127,7 @@ class Settings(Section):
             mappings={name: section.mapping() for name, section in self.logs.given().items()},
             kinds=activity.kinds if activity else {},
             instruments=tuple(
-                Instrument(name, scale.low, scale.high, scale.better)
+                Instrument(name, scale.low, scale.high, scale.better, scale.source)
                 for name, scale in scales.items()
             )
             or DEFAULT_INSTRUMENTS,
@@ -113,6 +148,27 @@ class Settings(Section):
             contract=self.contract(),
             memory_limit=self.engine.memory_limit,
         )
+
+    @contextmanager
+    def open_logs(self) -> Iterator[CustomerLogs]:
+        """The checked logs of the engine of the settings, as long as the context lasts.
+
+        Raises
+        ------
+        DataError
+            If a file is missing or breaks the contract.
+        ConfigError
+            If the spill folder cannot be written.
+        """
+        if self.engine.name == "memory":
+            yield self.read_logs()
+            return
+        spill = None if self.engine.spill is None else self.folder / self.engine.spill
+        sources: dict[str, Any] = dict(self.sources())
+        with open_logs(
+            **sources, contract=self.contract(), memory_limit=self.engine.memory_limit, spill=spill
+        ) as logs:
+            yield logs
 
     def sources(self) -> dict[str, Source]:
         """Log name → where its rows come from."""
@@ -145,17 +201,20 @@ def load_settings(path: Path) -> Settings:
         If the file is missing, is no TOML, or holds an unknown key or an impossible value.
     """
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        told = tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path}: no such file", "Run churnkit init --purchases FILE to write one."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: {error}", "Mend the line; the file must be TOML.") from error
-    if "folder" in told:  # a field of Settings, but none of the file
-        raise ConfigError(*_unknown_key(f"{path}: 'folder'", "folder", []))
+    for name in _NOT_OF_THE_FILE:
+        if name in told:
+            raise ConfigError(*_unknown_key(f"{path}: {name!r}", name, []))
     try:
-        settings = Settings(**told, folder=path.parent)
+        digest = hashlib.sha256(content).hexdigest()
+        settings = Settings(**told, folder=path.parent, sha256=digest)
     except ValidationError as error:
         raise ConfigError(*_first_fault(path, error)) from error
     zone_named(settings.question.timezone)
@@ -169,7 +228,8 @@ def load_settings(path: Path) -> Settings:
 def json_schema() -> dict[str, Any]:
     """JSON Schema of ``churnkit.toml``, for editors that complete and check what is typed."""
     told = Settings.model_json_schema()
-    del told["properties"]["folder"]
+    for name in _NOT_OF_THE_FILE:
+        del told["properties"][name]
     told["title"] = FILE_NAME
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **told}
 
@@ -196,7 +256,7 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
 def _keys(place: Sequence[str | int]) -> Iterator[str]:
     """The keys of the file that lead to a place; what follows a path may be its type."""
     for before, part in zip((None, *place), place, strict=False):
-        if before != "path" or part not in _UNION_PARTS:
+        if part not in _UNION_PARTS.get(str(before), ()):
             yield str(part)
 
 
@@ -217,7 +277,7 @@ def _fields(section: Sequence[str]) -> Iterator[str]:
         model = next(
             (o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), Scale
         )
-    return (name for name in model.model_fields if name != "folder")
+    return (name for name in model.model_fields if name not in _NOT_OF_THE_FILE)
 
 
 def _require_known_columns(path: Path, settings: Settings) -> None:

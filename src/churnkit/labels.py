@@ -9,14 +9,13 @@ import numpy as np
 
 from churnkit.errors import ConfigError
 from churnkit.index import (
-    LEAVING,
     BlockIndex,
     EventIndex,
     Observations,
     PurchaseIndex,
     ratio,
 )
-from churnkit.logs import MONEY_UNITS, CustomerLogs
+from churnkit.logs import LEAVING, MONEY_UNITS, CustomerLogs
 
 Churn = Literal["no_purchase", "no_activity"]
 
@@ -32,7 +31,8 @@ class Question:
     ----------
     churn
         ``no_purchase``: no sale within the horizon (returns do not count);
-        ``no_activity``: no event within the horizon (a cancellation is no sign of life).
+        ``no_activity``: no event within the horizon (cancellations and surveys sent are no
+        signs of life).
     horizon_days
         Length of the time ahead, in days of 24 hours.
     lookback_days

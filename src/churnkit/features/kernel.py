@@ -39,7 +39,7 @@ Made = TypeVar("Made")
 
 
 def known(block: BlockIndex, at: Observations) -> np.ndarray:
-    """The customers with any purchase or activity but a cancellation before the cutoff."""
+    """The customers with any purchase or sign of life before the cutoff."""
     seen = np.zeros(len(at), dtype=bool)
     if block.purchases is not None:
         seen |= block.purchases.sales.count(at) + block.purchases.returns.count(at) > 0

@@ -127,7 +127,7 @@ def silence_ratio(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarr
     says="surveys sent {window} that brought no answer",
     reads="share of surveys without an answer {window}: {value}",
     unknown="no survey sent {window}", theme="survey silence",
-    needs=("activity.kind", "kind=survey_sent", "surveys.score"),
+    needs=("kind=survey_sent", "surveys.score"),
     direction="up",
 )  # fmt: skip
 def survey_silence(block: BlockIndex, at: Observations, window: Window) -> np.ndarray:

@@ -7,7 +7,7 @@ windowed sum a difference of two prefix sums over integers (exact, whatever the 
 rows), and "the last value before" one look-up. All cutoffs are looked up at once.
 """
 
-from churnkit.index.block import LEAVING, ActivityIndex, BlockIndex, PurchaseIndex, SurveyIndex
+from churnkit.index.block import ActivityIndex, BlockIndex, PurchaseIndex, SurveyIndex
 from churnkit.index.events import EventIndex, ratio
 from churnkit.index.lines import LineIndex
 from churnkit.index.market import Market, MarketCounts, count_market
@@ -15,7 +15,6 @@ from churnkit.index.moments import Lags, Observations
 from churnkit.index.tickets import Tickets
 
 __all__ = [
-    "LEAVING",
     "ActivityIndex",
     "BlockIndex",
     "EventIndex",

@@ -12,10 +12,7 @@ from churnkit.index.lines import LineIndex
 from churnkit.index.market import Market
 from churnkit.index.moments import Lags, Observations
 from churnkit.index.tickets import Tickets, numbered_runs
-from churnkit.logs import Events, Instrument, Logs
-
-LEAVING = "cancellation"
-"""The event kind that ends a relation and is no sign of life."""
+from churnkit.logs import NO_SIGNS_OF_LIFE, Events, Instrument, Logs
 
 
 class PurchaseIndex:
@@ -58,7 +55,7 @@ class ActivityIndex:
     Attributes
     ----------
     alive
-        Index of all events but cancellations.
+        Index of the signs of life: all events but cancellations and surveys sent.
     market
         What all customers did.
     """
@@ -74,7 +71,9 @@ class ActivityIndex:
         self._events, self._parts = events, Parts(customers, known)
         self._by_kind = ByWord(events, "kind")
         self._tickets: dict[str, Tickets] = {}
-        self.alive = EventIndex(events.other_than("kind", LEAVING), customers, known.of("alive"))
+        self.alive = EventIndex(
+            events.other_than("kind", *NO_SIGNS_OF_LIFE), customers, known.of("alive")
+        )
         self.market = market or Market()
 
     def of(self, kind: str) -> EventIndex:

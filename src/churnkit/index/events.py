@@ -251,7 +251,8 @@ class ByWord:
         self._words = events.vocabularies[measure]
         code = events.columns[measure]
         # Sorting small integers stably is linear, and cheaper than one mask for each word.
-        order = np.argsort(code.astype(np.int16), kind="stable")
+        small = code.astype(np.min_scalar_type(len(self._words)))
+        order = np.argsort(small, kind="stable")
         self._edges = np.searchsorted(code[order], np.arange(len(self._words) + 1))
         columns = {name: v[order] for name, v in events.columns.items() if name != measure}
         self._events = Events(events.customer[order], events.ts[order], columns)

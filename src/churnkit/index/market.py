@@ -13,7 +13,7 @@ import numpy as np
 
 from churnkit.clock import DAY, Cutoff, first_observer
 from churnkit.index.moments import Observations
-from churnkit.logs import Events, Logs
+from churnkit.logs import NO_SIGNS_OF_LIFE, Events, Logs
 
 _DAYS = _LONGEST_GAP = 3650  # ten years
 
@@ -152,7 +152,8 @@ def _mask(events: Events, stream: str) -> np.ndarray:
         return np.asarray(events.columns["is_return"] == 0)
     if stream == "renewals":
         return events.is_word("kind", "renewal")
-    return ~events.is_word("kind", "cancellation")
+    dead = [events.is_word("kind", kind) for kind in NO_SIGNS_OF_LIFE]
+    return np.asarray(~np.logical_or.reduce(dead))
 
 
 def _counted(customer: np.ndarray, ts: np.ndarray, cutoffs: tuple[Cutoff, ...]) -> _Counts:

@@ -7,7 +7,9 @@ from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
     DEFAULT_INSTRUMENTS,
     EVENT_KINDS,
+    LEAVING,
     MONEY_UNITS,
+    NO_SIGNS_OF_LIFE,
     QUANTITY_UNITS,
     SCHEMAS,
     SCORE_UNITS,
@@ -21,7 +23,9 @@ from churnkit.logs.table import CustomerLogs, Events, Logs
 __all__ = [
     "DEFAULT_INSTRUMENTS",
     "EVENT_KINDS",
+    "LEAVING",
     "MONEY_UNITS",
+    "NO_SIGNS_OF_LIFE",
     "QUANTITY_UNITS",
     "SCHEMAS",
     "SCORE_UNITS",

@@ -137,6 +137,12 @@ EVENT_KINDS: Mapping[str, str] = {
 }
 """Event kinds that features and rules understand; others are counted under their own name."""
 
+LEAVING = "cancellation"
+"""The event kind that ends a relation."""
+
+NO_SIGNS_OF_LIFE = (LEAVING, "survey_sent")
+"""Event kinds that do not show a customer alive: the end, and what the shop does itself."""
+
 
 @dataclass(frozen=True)
 class Instrument:

@@ -151,11 +151,10 @@ class Events:
         """The events whose text measure is one of the words."""
         return self.where(np.logical_or.reduce([self.is_word(measure, word) for word in words]))
 
-    def other_than(self, measure: str, word: str) -> Events:
+    def other_than(self, measure: str, *words: str) -> Events:
         """The events whose text measure is any other word."""
-        if word not in self.vocabularies[measure]:
-            return self
-        return self.where(~self.is_word(measure, word))
+        found = [self.is_word(measure, w) for w in words if w in self.vocabularies[measure]]
+        return self.where(~np.logical_or.reduce(found)) if found else self
 
     def is_word(self, measure: str, word: str) -> np.ndarray:
         """Boolean mask of the events whose text measure is that word."""
