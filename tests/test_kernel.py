@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from churnkit.clock import Cutoff
 from churnkit.dataset import build_dataset
 from churnkit.features import FeatureSpec, build_features
-from churnkit.index import BlockIndex, EventIndex, Observations
+from churnkit.index import ActivityIndex, BlockIndex, EventIndex, Observations
 from churnkit.labels import Question
 from churnkit.logs import Contract, Events, Instrument, Logs
 from churnkit.sources import read_logs
@@ -450,6 +450,16 @@ def test_lags_that_were_not_announced_are_found_as_well(frames):
     for days in reference.WINDOWS:
         late = asked_late.count(at, days)
         np.testing.assert_array_equal(late, announced.count(at, days))
+
+
+def test_event_names_may_be_many():
+    words = tuple(f"page_{k:05}" for k in range(70_000))
+    kind = np.arange(len(words))[::-1]
+    events = Events(np.zeros_like(kind), CUTOFF.us - 1 - kind, {"kind": kind}, {"kind": words})
+    activity, at = ActivityIndex(events, 1), Observations.of_all(1, [CUTOFF])
+    for word in words[::9_999]:
+        assert activity.of(word).count(at).tolist() == [1]
+        assert activity.of(word).events.ts.tolist() == [CUTOFF.us - 1 - words.index(word)]
 
 
 def test_logs_without_customers_give_an_empty_table():

@@ -9,7 +9,8 @@ from by_example import example
 def test_activity_is_counted_together_and_kind_by_kind():
     """
     A kind is the name of an event in small letters, with _ between its words. A cancellation is
-    no sign of life: Cleo, who has done nothing else, has no row.
+    no sign of life, nor is a survey that the shop sends: Cleo, of whom nothing else is known, has
+    no row.
 
     activity:
     customer | ts         | event
@@ -17,9 +18,11 @@ def test_activity_is_counted_together_and_kind_by_kind():
     anna     | 2024-02-20 | Visit
     anna     | 2024-02-20 | login
     anna     | 2024-02-28 | cancellation
+    anna     | 2024-02-29 | survey_sent
     ben      | 2024-01-31 | Newsletter: opened!
     ben      | 2024-03-01 | visit
     cleo     | 2024-02-01 | cancellation
+    cleo     | 2024-02-01 | survey_sent
 
     2024-03-01:
     customer | days_since_activity | activity_tenure | activity_count_30d | visit_count_all

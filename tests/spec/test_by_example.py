@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from by_example import check, is_told, titled
+
+from churnkit.features import CATALOGUE, Feature
 
 TEXT = """
 This is an explanation: it has no table.
@@ -60,3 +65,18 @@ def test_a_false_example_fails(true, false):
 )
 def test_a_cell_tells_a_value_in_the_precision_of_the_feature(value, cell, told):
     assert is_told(value, cell) is told
+
+
+def pattern(built: Feature) -> str:
+    """What the names of the columns of a feature match."""
+    name = re.sub(r"\{\w+\}", "[a-z0-9_]+", built.name)
+    return name + (r"_(\d+d|all)" if "window" in built.per else "")
+
+
+@pytest.mark.parametrize(
+    "built", [f for f in CATALOGUE.values() if not f.own], ids=lambda f: f.name
+)
+def test_every_feature_is_told_by_an_example_of_its_family(built):
+    family = built.build.__module__.rpartition(".")[2]
+    examples = (Path(__file__).parent / f"test_{family}.py").read_text(encoding="utf-8")
+    assert re.search(rf"\| {pattern(built)} *(\||\n)", examples)

@@ -58,7 +58,31 @@ def test_a_resolution_closes_a_ticket_of_its_own_ref():
     ben      | 2024-02-02 | support_resolved | b
 
     2024-03-01:
-    customer | tickets_open | tickets_open_days | tickets_resolve_mean_365d | tickets_reopened_365d
-    anna     | 1            | 10                | 10                        | 1
-    ben      | 1            | 29                |                           | 0
+    customer | tickets_open | tickets_open_days | tickets_open_share | tickets_resolve_mean_365d
+    anna     | 1            | 10                | 1/3                | 10
+    ben      | 1            | 29                | 1                  |
+    """
+
+
+@example
+def test_what_comes_back_under_its_ref_was_opened_again():
+    """
+    activity:
+    customer | ts         | event            | ref
+    anna     | 2024-01-01 | support_opened   | a
+    anna     | 2024-01-02 | support_resolved | a
+    anna     | 2024-01-03 | support_opened   | b
+    anna     | 2024-02-20 | support_opened   | a
+    anna     | 2024-02-20 | complaint_opened | a
+    ben      | 2022-01-01 | complaint_opened | a
+    ben      | 2023-03-01 | complaint_opened | a
+    ben      | 2023-03-02 | complaint_opened | a
+    ben      | 2024-02-20 | complaint_opened |
+    ben      | 2024-02-21 | complaint_opened |
+    ben      | 2024-03-01 | complaint_opened | a
+
+    2024-03-01:
+    customer | tickets_reopened_365d | complaints_reopened_365d | complaints_reopened_all
+    anna     | 1                     | 0                        | 0
+    ben      | 0                     | 1                        | 2
     """

@@ -86,9 +86,9 @@ def test_good_is_one_end_of_the_declared_scale():
     ben      | 2024-02-20 | agent_tone | 62.5
 
     2024-03-01:
-    customer | ces_good_last | ces_good_mean_365d | ces_ease_last | agent_tone_good_last
-    anna     | 0.75          | 0.375              | 0.75          |
-    ben      |               |                    |               | 0.625
+    customer | ces_good_last | ces_good_mean_365d | ces_ease_mean_365d | agent_tone_good_last
+    anna     | 0.75          | 0.375              | 0.375              |
+    ben      |               |                    |                    | 0.625
     """
 
 
@@ -103,6 +103,9 @@ def test_silence_is_the_share_of_surveys_sent_that_brought_no_answer():
 
     activity:
     customer | ts         | event
+    anna     | 2024-01-01 | visit
+    ben      | 2024-01-01 | visit
+    cleo     | 2024-01-01 | visit
     anna     | 2024-01-01 | survey_sent
     anna     | 2024-02-01 | survey_sent
     ben      | 2024-02-01 | survey_sent
