@@ -6,7 +6,7 @@ millionth where they are small: a spread near zero is what rounding leaves of tw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,30 +20,31 @@ _EXACT = (*COUNTS, *SUMS)
 
 @dataclass(frozen=True)
 class Checksum:
-    """Rows, and of each column how many values there are and what they sum to.
+    """Rows, and of each column how many values there are, their sum and that of their sizes.
 
-    Counts and sums are added up as integers of a hundredth, which is exact in any order.
+    Sums are added up as integers of a hundredth, which is exact in any order.
     """
 
     rows: int
-    filled: dict[str, int]
-    total: dict[str, float]
+    filled: Mapping[str, int]
+    total: Mapping[str, float]
+    size: Mapping[str, float]
 
 
 def checksum(out: Path) -> Checksum:
     """The checksum of the Parquet files of a folder."""
-    exact = (f"sum(CAST(round({name} * 100) AS HUGEINT))" for name in _EXACT)
-    reals = (f"sum({name})" for name in REALS)
+    hundredths = (f"CAST(round({name} * 100) AS HUGEINT)" for name in SUMS)
+    added = dict(zip(COLUMNS, (*COUNTS, *hundredths, *REALS), strict=True))
     filled = (f"count({name})" for name in COLUMNS)
-    told = ", ".join(["count(*)", *filled, *exact, *reals])
+    totals = (f"COALESCE(sum({value}), 0)" for value in added.values())
+    sizes = (f"COALESCE(sum(abs({value})), 0)" for value in added.values())
+    told = ", ".join(["count(*)", *filled, *totals, *sizes])
     rows, *values = _only_row(f"SELECT {told} FROM ({_values(out)})")
     width = len(COLUMNS)
-    by_name = (*_EXACT, *REALS)
-    return Checksum(
-        rows,
-        dict(zip(COLUMNS, values[:width], strict=True)),
-        dict(zip(by_name, (value or 0 for value in values[width:]), strict=True)),
+    counted, total, size = (
+        dict(zip(COLUMNS, values[k * width :][:width], strict=True)) for k in range(3)
     )
+    return Checksum(rows, counted, total, size)
 
 
 def differing_sums(own: Checksum, reference: Checksum) -> Iterator[str]:
@@ -54,7 +55,7 @@ def differing_sums(own: Checksum, reference: Checksum) -> Iterator[str]:
         if own.filled[name] != reference.filled[name]:
             yield f"{name}: {own.filled[name]:,} values, not {reference.filled[name]:,}"
         mine, other = own.total[name], reference.total[name]
-        allowed = 0 if name in _EXACT else _TOLERANCE * max(abs(mine), abs(other), 1)
+        allowed = 0 if name in _EXACT else _TOLERANCE * max(reference.size[name], 1)
         if abs(mine - other) > allowed:
             yield f"{name}: the sum is {mine}, not {other}"
 

@@ -57,7 +57,7 @@ def build(task: Task) -> dict[str, float]:
     parts = [_calculated(entities, at, days, wanted) for days, wanted in _by_window().items()]
     rows = _derived(pd.concat(parts, axis=1))
     customers, times = (rows.index.get_level_values(k) for k in (0, 1))
-    keys = {"customer_id": customers, "as_of": times.strftime("%Y-%m-%d")}
+    keys = {"customer_id": customers, "as_of": pd.DatetimeIndex(times).strftime("%Y-%m-%d")}
     written = pd.concat([pd.DataFrame(keys), rows.reset_index(drop=True)], axis=1)
     written.to_parquet(Path(task.out) / "sample.parquet")
     return {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -75,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a way took for so many cutoffs, the medians of its rounds.
+    """What a way took for so many cutoffs, in the fastest of its rounds.
 
     Attributes
     ----------
@@ -111,7 +110,7 @@ class Figures:
 
 
 def take_turns(plan: Plan, say: Callable[[str], None]) -> list[Figures]:
-    """Run every way for every number of cutoffs, round by round, and tell the medians.
+    """Run every way for every number of cutoffs, round by round, and tell the fastest of each.
 
     Parameters
     ----------
@@ -128,7 +127,7 @@ def take_turns(plan: Plan, say: Callable[[str], None]) -> list[Figures]:
                 say(f"round {nth + 1}, {cutoffs} cutoffs, {turn.way}: {_told(turn)}")
                 turns.append(turn)
         rounds.append(turns)
-    return [_median(turns) for turns in zip(*rounds, strict=True)]
+    return [_fastest(turns) for turns in zip(*rounds, strict=True)]
 
 
 def _one_round(plan: Plan, cutoffs: int) -> Iterator[Figures]:
@@ -206,21 +205,14 @@ def _only(rows: str) -> int:
 
 
 def _told(turn: Figures) -> str:
-    took = f"{turn.taken.seconds:.2f} s" if turn.taken else turn.note
-    return "; ".join(filter(None, (took, *turn.differences)))
+    if turn.differences:
+        return f"{turn.differences[0]} ({len(turn.differences)} differences)"
+    return f"{turn.taken.seconds:.2f} s" if turn.taken else turn.note
 
 
-def _median(turns: tuple[Figures, ...]) -> Figures:
-    """One way's rounds as one; what ever differed is kept."""
-    all_taken = [turn.taken for turn in turns if turn.taken]
+def _fastest(turns: tuple[Figures, ...]) -> Figures:
+    """The fastest of a way's rounds; what ever differed is kept."""
     differences = tuple(dict.fromkeys(d for turn in turns for d in turn.differences))
-    if not all_taken:
-        return replace(turns[0], differences=differences)
-    parts = {p: statistics.median(t.parts[p] for t in all_taken) for p in all_taken[0].parts}
-    middle = Taken(
-        statistics.median(t.seconds for t in all_taken),
-        statistics.median(t.cpu for t in all_taken),
-        statistics.median(t.peak for t in all_taken),
-        parts,
-    )
-    return replace(turns[0], taken=middle, differences=differences)
+    ran = [turn for turn in turns if turn.taken] or turns
+    best = min(ran, key=lambda turn: turn.taken.seconds if turn.taken else 0.0)
+    return replace(best, differences=differences)

@@ -258,11 +258,9 @@ def write_features(
         return list(plan.batches(block, population))
 
     schema, rows = plan.schema(metadata), 0
-    texts = [f.name for f in schema if f.name in {"customer_id", "as_of"}]
-    with (
-        whole_file(path) as aside,
-        pq.ParquetWriter(aside, schema, use_dictionary=texts, compression="lz4") as writer,
-    ):
+    # What costs more than it saves is left out: dictionaries of numbers, and their statistics.
+    plain = {"use_dictionary": ["as_of"], "write_statistics": ["customer_id"], "compression": "lz4"}
+    with whole_file(path) as aside, pq.ParquetWriter(aside, schema, **plain) as writer:
         for batch in chain.from_iterable(_in_order(whole, logs.blocks())):
             writer.write_batch(batch.replace_schema_metadata(schema.metadata))
             rows += len(batch)

@@ -131,7 +131,7 @@ def _field(column: FeatureColumn) -> pa.Field:
     of_classes = pa.dictionary(pa.int8(), pa.string())
     arrow = of_classes if kind.classes else getattr(pa, kind.dtype)()
     told = {"unit": kind.unit, "says": column.says, "direction": kind.direction}
-    return pa.field(column.name, arrow, metadata=told)
+    return pa.field(column.name, arrow, nullable=kind.dtype != "int32", metadata=told)
 
 
 def arrow_columns(
