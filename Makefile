@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs quality ingest recipes clean
+.PHONY: help demo test lint types docs quality ingest features recipes clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -35,6 +35,11 @@ ingest: $(VENV)/run.stamp ## The contract checks against a bare scan of 10M and 
 	$(BIN)/python benchmarks/ingest.py --rows 10000000
 	$(BIN)/python benchmarks/ingest.py --rows 10000000 --format csv
 	$(BIN)/python benchmarks/ingest.py --rows 100000000 --rounds 1
+
+features: $(VENV)/run.stamp ## Features against SQL, pandas and featuretools, for 1M to 100M events, as ratios.
+	$(BIN)/python benchmarks/features.py
+	$(BIN)/python benchmarks/features.py --events 10000000
+	$(BIN)/python benchmarks/features.py --events 100000000 --rounds 1
 
 recipes: $(VENV)/run.stamp ## The recipe of the trees against slower and faster ones, as ratios.
 	$(BIN)/python benchmarks/recipes.py

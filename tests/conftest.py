@@ -66,7 +66,7 @@ def question() -> Question:
 
 @pytest.fixture(scope="session")
 def schedule() -> Schedule:
-    return Schedule(every_days=28, cutoffs=5, tests=2)
+    return Schedule(every=28, cutoffs=5, tests=2)
 
 
 @pytest.fixture(scope="session")

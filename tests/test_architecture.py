@@ -19,7 +19,7 @@ FLOORS = {
     "sources": 3, "simulate": 3, "index": 3,
     "features": 4, "labels": 4,
     "dataset": 5, "estimators": 5, "coverage": 5, "horizon": 5,
-    "model": 6, "enough": 6,
+    "model": 6, "enough": 6, "audit": 6,
     "evaluation": 7, "explain": 7, "bundle": 7,
     "registry": 8, "lights": 8,
     "scoring": 9, "training": 9, "sinks": 9,

@@ -223,7 +223,7 @@ def test_a_file_is_no_bundle(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "[]", "null", "7", '{"format": 1}', '{"format": 1, "sha256": 7}', "[" * 99_999],
+    ["", "{}", "[]", "null", "7", '{"format": 2}', '{"format": 2, "sha256": 7}', "[" * 99_999],
     ids=lambda text: text[:30],
 )
 def test_a_manifest_that_tells_nothing_is_refused(copied, no_parser, text):
@@ -235,8 +235,8 @@ def test_a_manifest_that_tells_nothing_is_refused(copied, no_parser, text):
 def test_another_format_is_refused_by_its_number(copied, no_parser):
     folder = copied()
     told = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**told, "format": 2}))
-    assert "is a bundle of format 2; this churnkit reads format 1" in refused(folder)
+    (folder / "manifest.json").write_text(json.dumps({**told, "format": 1}))
+    assert "is a bundle of format 1; this churnkit reads format 2" in refused(folder)
 
 
 # ── Signed anew ─────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -9,15 +10,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
 from churnkit.cli import app
+from churnkit.features import load_own
 
 DATA = Path(__file__).parents[1] / "data"
 QUESTION = ["--horizon", "60", "--lookback", "180"]
@@ -92,15 +96,101 @@ class TestTheWay:
 
     def test_features_are_those_of_a_past_moment(self, in_project: Path, tmp_path: Path) -> None:
         out = tmp_path / "features.parquet"
-        made = told("features", "--as-of", "2024-06-01", "--out", str(out))
+        made = told("features", "build", "--as-of", "2024-06-01", "--out", str(out))
         frame = pd.read_parquet(out)
-        assert len(frame) == made["customers"]
+        assert len(frame) == made["rows"]
+        assert len(frame.columns) == made["features"] + 2
         assert set(frame["as_of"]) == {"2024-06-01"}
         purchases = pd.read_csv(DATA / "purchases.csv", parse_dates=["ts"])
         before = purchases[(purchases["ts"] < "2024-06-01") & (purchases["amount"] >= 0)]
         last = before.groupby("customer_id")["ts"].max()
         days = (pd.Timestamp("2024-06-01") - last) / pd.Timedelta(days=1)
-        assert (frame.set_index("customer_id")["recency"].dropna() - days).abs().max() < 1e-9
+        assert (frame.set_index("customer_id")["recency"].dropna() - days).abs().max() < 1e-4
+
+    def test_features_of_several_months_stand_in_one_table(
+        self, in_project: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "features.parquet"
+        options = ["--as-of", "2024-05-31", "--every", "month", "--cutoffs", "4"]
+        made = told("features", "build", *options, "--out", str(out))
+        months = ["2024-02-29", "2024-03-31", "2024-04-30", "2024-05-31"]
+        assert made["cutoffs"] == months
+        frame = pd.read_parquet(out)
+        assert sorted(set(frame["as_of"])) == months
+        assert len(frame) == made["rows"]
+        alone = tmp_path / "alone.parquet"
+        told("features", "build", "--as-of", "2024-05-31", "--out", str(alone))
+        last = frame[frame["as_of"] == "2024-05-31"].drop(columns="as_of")
+        pd.testing.assert_frame_equal(
+            last.reset_index(drop=True), pd.read_parquet(alone).drop(columns="as_of")
+        )
+
+    def test_features_tell_their_units_and_the_settings_they_come_from(
+        self, in_project: Path, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "features.parquet"
+        told("features", "build", "--as-of", "2024-06-01", "--out", str(out))
+        schema = pq.read_schema(out)
+        settings = (in_project / "churnkit.toml").read_bytes()
+        assert schema.metadata[b"config"].decode() == hashlib.sha256(settings).hexdigest()
+        assert schema.metadata[b"cutoffs"] == b'["2024-06-01"]'
+        assert schema.field("recency").metadata[b"unit"] == b"days"
+
+    @pytest.mark.parametrize(("every", "apart"), [("7", 7), ("week", 7), ("10", 10)])
+    def test_cutoffs_may_be_days_apart(
+        self, in_project: Path, tmp_path: Path, every: str, apart: int
+    ) -> None:
+        options = ["--as-of", "2024-06-01", "--out", str(tmp_path / "f.csv"), "--every", every]
+        days = pd.to_datetime(told("features", "build", *options)["cutoffs"])
+        assert len(days) == 12
+        assert set(days.diff()[1:].days) == {apart}
+        frame = pd.read_csv(tmp_path / "f.csv")
+        assert set(pd.to_datetime(frame["as_of"])) == set(days)
+
+    def test_engines_build_the_same(self, in_project: Path, tmp_path: Path) -> None:
+        frames = []
+        text = (in_project / "churnkit.toml").read_text()
+        (tmp_path / "spill").mkdir()
+        for engine in (
+            'name = "memory"',
+            f'name = "duckdb"\nmemory_limit = "200MB"\nspill = "{tmp_path / "spill"}"',
+        ):
+            config = in_project / "engine.toml"
+            config.write_text(f"{text}\n[engine]\n{engine}\n")
+            out = tmp_path / "features.parquet"
+            options = ["--as-of", "2024-06-01", "--out", str(out), "--config", str(config)]
+            told("features", "build", *options)
+            frames.append(pd.read_parquet(out))
+        pd.testing.assert_frame_equal(*frames)
+        assert list((tmp_path / "spill").iterdir()) == []
+
+    def test_the_catalogue_is_listed_without_any_project(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        listed = {f["name"]: f for f in told("features", "list")["features"]}
+        assert listed["recency"] == {
+            "name": "recency",
+            "log": "purchases",
+            "unit": "days",
+            "windows": [],
+            "direction": "up",
+            "says": "days since the last purchase",
+            "needs": [],
+            "seasonal": False,
+            "own": False,
+        }
+        assert listed["spend_sum"]["windows"] == [7, 30, 90, 180, 365, None]
+        shown = run("features", "list").stdout
+        assert "spend_sum_{window}" in shown
+        assert "more churn" in shown
+
+    def test_the_audit_finds_nothing_in_the_built_in_features(self, in_project: Path) -> None:
+        found = told("audit", "--customers", "50", "--cutoffs", "2")
+        assert found["leaks"] == []
+        assert found["customers"] == 50
+        assert len(found["cutoffs"]) == 2
+        assert "None of them sees the future" in run("audit", "--customers", "10").stdout
 
     def test_train_shows_the_model_beside_the_plain_rules(self, in_project: Path) -> None:
         trained = told("train")
@@ -189,9 +279,12 @@ class TestTheWay:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", ["init", "check", "features", "train", "score", "demo"])
+    @pytest.mark.parametrize(
+        "command",
+        ["init", "check", "features list", "features build", "audit", "train", "score", "demo"],
+    )
     def test_every_help_holds_an_example(self, command: str) -> None:
-        result = run(command, "--help")
+        result = run(*command.split(), "--help")
         assert result.exit_code == 0
         assert f"Example: churnkit {command}" in " ".join(result.stdout.split())
 
@@ -312,9 +405,39 @@ class TestBadInput:
         assert "Did you mean 'horizon_days'?" in said
 
     def test_a_date_that_is_none(self, ready: Path) -> None:
-        said = fails(2, "features", "--as-of", "soon", "--out", "f.parquet")
+        said = fails(2, "features", "build", "--as-of", "soon", "--out", "f.parquet")
         assert "'soon' is not a date" in said
         assert not (ready / "f.parquet").exists()
+
+    @pytest.mark.parametrize(
+        ("options", "code", "said"),
+        [
+            (["--as-of", "2022-01-01"], 3, "nothing is known as of 2022-01-01: the logs run from"),
+            (["--as-of", "2024-06-01", "--cutoffs", "36"], 3, "nothing is known as of 2021-07-01"),
+            (["--as-of", "2024-06-01", "--every", "year"], 2, "'year' apart"),
+            (["--as-of", "0009-01-01", "--cutoffs", "180"], 2, "before the year 1"),
+        ],
+    )
+    def test_cutoffs_that_cannot_be(
+        self, ready: Path, options: list[str], code: int, said: str
+    ) -> None:
+        assert said in fails(code, "features", "build", *options, "--out", "f.parquet")
+        assert not (ready / "f.parquet").exists()
+
+    def test_a_table_that_is_neither_parquet_nor_csv(self, ready: Path) -> None:
+        said = fails(2, "features", "build", "--as-of", "2024-06-01", "--out", "f.xlsx")
+        assert "Use .parquet or .csv" in said
+
+    def test_a_window_longer_than_the_history(self, ready: Path) -> None:
+        setting("# [features]\n", "[features]\nwindows = [30, 2000]\n")
+        said = fails(2, "features", "build", "--as-of", "2024-06-01", "--out", "f.parquet")
+        assert "purchases_count_2000d looks back 2000 days from 2024-06-01" in said
+        assert "while the logs begin on 2023-01-01, 517 days before" in said
+        assert "purchases_count_2000d looks back" in fails(2, "train")
+
+    def test_the_usual_windows_may_be_longer_than_the_history(self, ready: Path) -> None:
+        made = told("features", "build", "--as-of", "2023-02-01", "--out", "f.parquet")
+        assert made["rows"] > 0
 
     def test_scoring_before_training(self, ready: Path) -> None:
         assert "churnkit train" in fails(2, "score", "--as-of", "2025-01-01")
@@ -339,6 +462,99 @@ class TestBadInput:
     def test_an_unknown_definition_of_churn_is_a_usage_error(self, here: Path) -> None:
         result = run("init", "--purchases", "purchases.csv", "--churn", "boredom")
         assert result.exit_code == 2
+
+
+OWN = """\
+import numpy as np
+from churnkit.features import Observations, PurchaseIndex, feature
+
+@feature(unit="purchases", says="purchases, doubled", dtype="int32")
+def doubled(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    return 2 * p.sales.count(at)
+"""
+
+
+class TestOwnFeatures:
+    @pytest.fixture(autouse=True)
+    def _nothing_stays(self) -> Iterator[None]:
+        yield
+        load_own()
+
+    @pytest.fixture
+    def own(self, ready: Path) -> Path:
+        """A file of own features that churnkit.toml names."""
+        setting("# [features]\n", '[features]\nfile = "own.py"\n')
+        (ready / "own.py").write_text(OWN)
+        return ready / "own.py"
+
+    def test_they_are_listed_and_built(self, own: Path) -> None:
+        listed = {f["name"]: f for f in told("features", "list")["features"]}
+        assert listed["doubled"]["own"]
+        assert "purchases, doubled (your own)" in run("features", "list").stdout
+        told("features", "build", "--as-of", "2024-06-01", "--out", "f.parquet")
+        frame = pd.read_parquet("f.parquet")
+        assert (frame["doubled"] == 2 * frame["purchases_count_all"]).all()
+
+    def test_they_are_no_part_of_a_project_without_them(self, own: Path) -> None:
+        run("features", "list")
+        setting('file = "own.py"', "")
+        assert "doubled" not in {f["name"] for f in told("features", "list")["features"]}
+
+    def test_a_model_is_not_used_with_another_definition(self, own: Path) -> None:
+        setting("cutoffs = 13", "cutoffs = 3")
+        bundle = Path(told("train")["bundle"])
+        scored = told("score", "--as-of", "2025-01-01")
+        assert scored["calls_total"] > 0
+        assert not [path for path in bundle.rglob("*") if path.suffix == ".py"]
+        assert "2 * p.sales.count" not in (bundle / "model.json").read_text()
+        own.write_text("# the same, with a comment\n" + OWN)
+        assert told("score", "--as-of", "2025-01-01")["calls"] == scored["calls"]
+        own.write_text(OWN.replace("2 *", "3 *"))
+        said = fails(2, "score", "--as-of", "2025-01-01", "--out", "changed.csv")
+        assert "'doubled'" in said
+        assert "not what the model learnt from: it was changed" in said
+        setting('file = "own.py"', "")
+        said = fails(2, "score", "--as-of", "2025-01-01", "--out", "changed.csv")
+        assert "its definition is not loaded" in said
+        assert not Path("changed.csv").exists()
+
+    @pytest.mark.parametrize(
+        ("returned", "said"),
+        [
+            ("1 / 0", "failed: ZeroDivisionError"),
+            ("p.sales.count(at)[:3]", "returned the shape (3,)"),
+            ("np.full(len(at), np.inf)", "returned inf for"),
+        ],
+    )
+    def test_one_that_fails_is_named_with_its_line(
+        self, own: Path, returned: str, said: str
+    ) -> None:
+        own.write_text(OWN.replace("2 * p.sales.count(at)", returned))
+        message = fails(2, "features", "build", "--as-of", "2024-06-01", "--out", "f.parquet")
+        assert "feature 'doubled'" in message
+        assert "own.py, line 4" in message
+        assert said in message
+        assert not Path("f.parquet").exists()
+
+    @pytest.mark.parametrize("command", ["check", "train", "audit", "features list"])
+    def test_a_file_that_cannot_be_used(self, own: Path, command: str) -> None:
+        own.write_text("def doubled(:\n")
+        assert "own.py, line 1: invalid syntax" in fails(2, *command.split())
+        own.unlink()
+        assert "own.py: no such file" in fails(2, *command.split())
+
+    def test_the_audit_names_one_that_sees_the_future(self, own: Path) -> None:
+        own.write_text(OWN.replace("p.sales.count(at)", "p.sales.count_ahead(at, 60)"))
+        options = ["audit", "--customers", "40", "--cutoffs", "1"]
+        result = run(*options, "--json")
+        assert result.exit_code == 4
+        leaks = json.loads(result.stdout)["leaks"]
+        assert {leak["feature"] for leak in leaks} == {"doubled"}
+        assert "the future dropped" in {leak["trial"] for leak in leaks}
+        assert f"customer {leaks[0]['customer_id']}" in fails(4, *options)
+        shown = run(*options).stdout
+        assert "Leaks" in shown
+        assert leaks[0]["customer_id"] in shown
 
 
 ENDED = """

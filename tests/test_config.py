@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from churnkit.clock import Cutoff
 from churnkit.config import FILE_NAME, Settings, json_schema, load_settings
-from churnkit.dataset import Schedule
+from churnkit.dataset import Recipe, Schedule
 from churnkit.errors import ConfigError, DataError
+from churnkit.features import WINDOWS
 from churnkit.labels import Question
 from churnkit.lights import RULE_NAMES, Policy
 from churnkit.logs import DEFAULT_INSTRUMENTS, Contract, Instrument, LogMapping
@@ -43,7 +45,7 @@ unregister = "cancellation"
 path = "answers.csv"
 [logs.surveys.instruments]
 nps = { low = 1, high = 10 }
-effort = { low = 1, high = 5, better = "low" }
+effort = { low = 1, high = 5, better = "low", source = "agent" }
 
 [logs.customers]
 path = "customers.csv"
@@ -51,11 +53,16 @@ path = "customers.csv"
 [quality]
 max_rejected_share = 0.25
 
+[features]
+windows = [60, 10]
+file = "own.py"
+
 [training]
-every_days = 14
+every = 14
 cutoffs = 6
 tests = 3
 until = 2024-06-30
+monotone = true
 
 [lights]
 yellow = 0.3
@@ -97,6 +104,8 @@ def test_a_log_is_all_that_must_be_told(load, tmp_path):
     told = load(MINIMAL)
     assert told.asked() == Question()
     assert told.schedule() == Schedule()
+    assert told.windows == WINDOWS
+    assert told.recipe() == Recipe()
     assert told.policy() == Policy()
     assert told.contract() == Contract({"purchases": LogMapping()})
     assert told.models == tmp_path / "models"
@@ -106,7 +115,9 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
     told = load(FULL)
     assert told.asked() == Question("no_activity", horizon_days=60, lookback_days=120)
     until = Cutoff.parse("2024-06-30", "Asia/Tehran")
-    assert told.schedule() == Schedule(every_days=14, cutoffs=6, tests=3, until=until)
+    assert told.schedule() == Schedule(every=14, cutoffs=6, tests=3, until=until)
+    assert told.windows == (10, 60, None)
+    assert told.recipe() == Recipe(windows=(10, 60, None), monotone=True)
     policy = told.policy()
     assert (policy.yellow, policy.red) == (0.3, 0.6)
     assert [rule.name for rule in policy.rules] == [n for n in RULE_NAMES if n != "silent_30d"]
@@ -120,7 +131,7 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
             "customers": LogMapping(),
         },
         kinds={"unregister": "cancellation"},
-        instruments=(Instrument("nps", 1, 10), Instrument("effort", 1, 5, "low")),
+        instruments=(Instrument("nps", 1, 10), Instrument("effort", 1, 5, "low", "agent")),
         zone="Asia/Tehran",
         max_rejected_share=0.25,
     )
@@ -129,6 +140,16 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
     assert told.cutoff("2024-01-01") == Cutoff.parse("2024-01-01", "Asia/Tehran")
     assert told.scores_path(told.cutoff("2024-01-01")).name == "scores-2024-01-01.parquet"
     assert told.report_path(told.cutoff("2024-01-01")).name == "report-2024-01-01.html"
+
+
+@pytest.mark.parametrize("every", ["week", "month"])
+def test_cutoffs_may_be_a_week_or_a_month_apart(load, every):
+    assert load(MINIMAL + f'[training]\nevery = "{every}"\n').schedule() == Schedule(every=every)
+
+
+def test_the_digest_of_the_file_is_known(load, tmp_path):
+    told = load(MINIMAL)
+    assert told.sha256 == hashlib.sha256((tmp_path / FILE_NAME).read_bytes()).hexdigest()
 
 
 def test_surveys_without_declared_scales_have_the_usual_ones(load):
@@ -180,6 +201,10 @@ UNKNOWN_KEYS = {
     ),
     replaced("high = 10", "hihg = 10"): ("'hihg' in [logs.surveys.instruments.nps]", "'high'"),
     replaced("cutoffs", "cutofs"): ("'cutofs' in [training]", "'cutoffs'"),
+    replaced("every", "every_days"): ("'every_days' in [training]", "'every'"),
+    replaced("windows", "window"): ("'window' in [features]", "'windows'"),
+    MINIMAL + "[engine]\nspil = 'x'\n": ("'spil' in [engine]", "'spill'"),
+    MINIMAL.replace("[", "sha256 = 'x'\n[", 1): ("'sha256'", "Known here: question"),
     replaced("rules_off", "rules_of"): ("'rules_of' in [lights]", "'rules_off'"),
     replaced("reports", "report"): ("'report' in [output]", "'reports'"),
     replaced("tracking_uri", "tracking_url"): ("'tracking_url' in [mlflow]", "'tracking_uri'"),
@@ -208,6 +233,14 @@ IMPOSSIBLE = {
     replaced("horizon_days = 60", "horizon_days = true"): "valid integer",
     replaced("cutoffs = 6", "cutoffs = 0"): "'cutoffs' in [training] = 0",
     replaced("cutoffs = 6", "cutoffs = 99999"): "less than or equal to 180",
+    replaced("every = 14", "every = 0"): "'every' in [training] = 0",
+    replaced("every = 14", 'every = "year"'): "valid integer; or: Input should be 'week' or",
+    replaced("monotone = true", "monotone = 1"): "'monotone' in [training] = 1",
+    replaced("windows = [60, 10]", "windows = []"): "'windows' in [features] = []",
+    replaced("windows = [60, 10]", "windows = 60"): "'windows' in [features] = 60",
+    replaced("windows = [60, 10]", "windows = [60, 0]"): "[features.windows] = 0",
+    replaced("windows = [60, 10]", "windows = [60, 9.5]"): "valid integer",
+    MINIMAL + '[engine]\nname = "dask"\n': "'name' in [engine] = 'dask'",
     replaced("until = 2024-06-30", 'until = "June"'): "'until' in [training] = 'June'",
     replaced("= 0.25", "= 1.5"): "'max_rejected_share' in [quality] = 1.5",
     replaced("= 0.25", '= "5 %"'): "valid number",
@@ -246,6 +279,7 @@ def test_an_impossible_value_is_named_with_its_key(text, load, tmp_path):
         (replaced("low = 1, high = 10", "low = 3, high = 3"), "scale of nps: 3.0 is not below 3.0"),
         (replaced("effort", "NPS"), "'nps' stands twice in [logs.surveys.instruments]"),
         (MINIMAL + "rates = { EUR = 1, eur = 2 }\n", "rates] 'EUR' stands twice"),
+        (replaced("windows = [60, 10]", "windows = [9, 60, 9]"), "[features.windows] 9 stands"),
         (MINIMAL + 'calendar = "jalali"\ntime_format = "%Y"\n', "time_format does not go with"),
         (replaced("yellow = 0.3", "yellow = 0.6"), "yellow = 0.6 and red = 0.6 are out of order"),
         (replaced("silent_30d", "silent"), "rules_off names a rule that does not exist: 'silent'"),

@@ -95,6 +95,26 @@ def test_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(printed) == 6
 
 
+def test_own_features_of_the_guide_are_point_in_time() -> None:
+    """The example, audited on the sample with the built-in features beside it."""
+    from churnkit.audit import audit
+    from churnkit.clock import cutoffs_between
+    from churnkit.features import FeatureSpec, load_own
+    from churnkit.sources import read_logs
+
+    logs = read_logs(ROOT / "data" / "purchases.csv")
+    cutoffs = cutoffs_between(logs.first_day("purchases"), logs.last_day("purchases"), 1)
+    try:
+        names = load_own(ROOT / "examples" / "own_features.py")
+        result = audit(logs, FeatureSpec.learn(logs, cutoffs[0]), cutoffs, customers=30)
+        own = [c.name for c in FeatureSpec.learn(logs, cutoffs[0]).columns() if c.feature.own]
+    finally:
+        load_own()
+    assert names == ("large_purchases_count",)
+    assert len(own) == 6
+    assert result.leaks == ()
+
+
 def test_readme_links_lead_somewhere() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
     assert targets

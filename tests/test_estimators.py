@@ -83,6 +83,39 @@ def test_sigmoid_is_the_logistic_function(log_odds):
     assert sigmoid(np.array([log_odds]))[0] == pytest.approx(1 / (1 + np.exp(-log_odds)), abs=1e-15)
 
 
+# ── Directions ──────────────────────────────────────────────────────────────────────────────
+
+
+def moved(column: int) -> np.ndarray:
+    other = X.copy()
+    other[:, column] += 0.5
+    return other
+
+
+def test_trees_never_go_against_a_given_direction():
+    """Without one they do: the target depends on the second column either way."""
+    free, bound = (
+        ChurnClassifier(trees=30, monotone=told).fit(X, Y)
+        for told in (None, [1, -1, *[0] * (X.shape[1] - 2)])
+    )
+    for column, sign in ((0, 1), (1, -1)):
+        change = sign * (bound.decision_function(moved(column)) - bound.decision_function(X))
+        assert (change >= -1e-12).all()
+        assert change.max() > 0
+    against = free.decision_function(moved(1)) - free.decision_function(X)
+    assert (against > 1e-6).any()
+
+
+def test_zeros_give_no_direction(trees):
+    zeros = ChurnClassifier(trees=30, monotone=[0] * X.shape[1]).fit(X, Y)
+    np.testing.assert_array_equal(zeros.decision_function(X), trees.decision_function(X))
+
+
+def test_there_is_a_direction_for_each_column():
+    with pytest.raises(ValueError, match="monotone has 2 directions for 12 columns"):
+        ChurnClassifier(monotone=[1, -1]).fit(X, Y)
+
+
 # ── Contributions ───────────────────────────────────────────────────────────────────────────
 
 

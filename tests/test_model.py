@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from churnkit.clock import Cutoff
-from churnkit.dataset import Dataset, build_dataset
+from churnkit.dataset import Dataset, Recipe, Schedule, build_dataset
+from churnkit.evaluation import backtest, fit_chosen
 from churnkit.labels import Question
 from churnkit.model import LADDER, PLAIN_RULES, fit, ladder_for
 from churnkit.sources import read_logs
@@ -70,6 +71,66 @@ def test_the_rules_of_a_question_look_at_its_log_only(few):
     plain = [name for rung in PLAIN_RULES for name in told[rung]]
     assert plain
     assert not [name for name in plain if "activity" not in name]
+
+
+@pytest.mark.parametrize(
+    ("windows", "counts"),
+    [
+        ((7, 30, 90, 180, 365, None), ["90d", "365d", "all"]),
+        ((60, 400, None), ["60d", "400d", "all"]),
+        ((28, None), ["28d", "all"]),
+        ((91, 92, 300, 1000, None), ["91d", "300d", "all"]),
+        ((None,), ["all"]),
+    ],
+)
+def test_rules_take_the_nearest_window_there_is(few, question, windows, counts):
+    data = build_dataset(read_logs(few["purchases"]), question, AT, windows=windows)
+    told = names(data, question)["rfm_logistic"]
+    assert [n for n in told if "count" in n] == [f"purchases_count_{c}" for c in counts]
+    spent = [c for c in counts if c not in ("60d", "90d", "91d")]
+    assert [n for n in told if "spend" in n] == [f"spend_sum_{c}" for c in spent]
+
+
+def seasonal(data: Dataset) -> list[str]:
+    return [column.name for column in data.features.spec.columns() if column.feature.seasonal]
+
+
+def test_the_season_is_learnt_from_a_whole_year_only(few, question):
+    logs, last = read_logs(few["purchases"]), AT[0]
+    assert seasonal(build_dataset(logs, question, [last.shifted(-364), last])) == []
+    year = build_dataset(logs, question, [last.shifted(-365), last])
+    assert len(seasonal(year)) > 0
+    assert set(seasonal(year)) <= set(year.features.names)
+
+
+def test_the_test_has_the_columns_of_the_training(logs, question):
+    schedule = Schedule(every="month", cutoffs=3, tests=1)
+    recipe = Recipe(windows=(45, None))
+    result = backtest(logs, question, schedule, recipe=recipe)
+    counts = [n for n in result.test.data.features.names if n.startswith("purchases_count_")]
+    assert {"purchases_count_45d", "purchases_count_all"} <= set(counts)
+    assert not {"purchases_count_30d", "purchases_count_90d"} & set(counts)
+    model, learnt = fit_chosen(logs, result, schedule)
+    assert model.names == learnt.features.names == result.test.data.features.names
+    days = [text.rpartition("-")[2] for text in model.trained_on]
+    assert len(set(days)) == 1  # the same day of every month
+
+
+def test_trees_follow_the_declared_directions_only_if_asked(few, question):
+    data = dataset(question, **few)
+    free, bound = (fit(LADDER[-1], data, question, monotone=m) for m in (False, True))
+    assert free.estimator.monotone is None
+    signs = dict(zip(data.features.names, bound.estimator.monotone, strict=True))
+    assert signs["recency"] == 1
+    assert signs["purchases_count_90d"] == -1
+    assert signs["spend_mean_90d"] == 0
+    recency = data.features.names.index("recency")
+    longer = data.features.values.copy()
+    longer[:, recency] += 30
+    before, after = (bound.estimator.decision_function(x) for x in (data.features.values, longer))
+    assert (after >= before - 1e-12).all()
+    rule = fit(LADDER[1], data, question, monotone=True)
+    assert rule.churn_probability(data.features).shape == (len(data),)
 
 
 @pytest.mark.parametrize("rung", LADDER, ids=EVERY_RUNG)

@@ -92,6 +92,14 @@ def log(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def driver(
+    name: str, says: str, theme: str, weight: float, direction: str, expected: str = ""
+) -> dict[str, Any]:
+    told = {"name": name, "says": says, "theme": theme, "weight": weight, "direction": direction}
+    unexpected = {direction, expected} == {"up", "down"}
+    return {**told, "expected": expected, "unexpected": unexpected}
+
+
 def shop() -> dict[str, Any]:
     """A run over a shop of 5,321 customers, as the scoring command would sum it up."""
     return {
@@ -126,14 +134,13 @@ def shop() -> dict[str, Any]:
             )
         ],
         "drivers": [
-            {"name": name, "says": says, "theme": family, "weight": weight, "direction": way}
-            for name, says, family, weight, way in [
-                ("recency", "days since the last purchase", "purchases", 0.31, "up"),
-                ("purchases_count_90d", "purchases in 90 days", "purchases", 0.17, "down"),
-                ("overdue_ratio", "time since over the own usual gap", "rhythm", 0.11, "up"),
-                ("spend_sum_365d", "money spent in a year", "purchases", 0.08, "mixed"),
-                ("nps_last", "the last answer to the NPS question", "surveys", 0.03, "down"),
-            ]
+            driver("recency", "days since the last purchase", "purchases", 0.31, "up"),
+            driver("purchases_count_90d", "purchases in 90 days", "purchases", 0.17, "down"),
+            driver("overdue_ratio", "time since over the own usual gap", "rhythm", 0.11, "up"),
+            driver("spend_sum_365d", "money spent in a year", "purchases", 0.08, "mixed"),
+            driver(
+                "nps_last", "the last answer to the NPS question", "surveys", 0.03, "up", "down"
+            ),
         ],
         "calls": [
             call(1, "C00412", "red", 0.83, rules=["open complaint: yellow → red"]),
@@ -441,3 +448,10 @@ def test_ticks_are_few_and_inside(low: float, stretch: float) -> None:
     ticks = scale.ticks()
     assert 1 <= len(ticks) <= 6
     assert all(scale.low - 1e-6 <= tick <= scale.high + 1e-6 for tick in ticks)
+
+
+def test_a_driver_that_goes_against_what_is_expected_is_marked() -> None:
+    text = render(shop())
+    assert text.count("opposite of what is expected") == 1
+    row = text.split("the last answer to the NPS question")[1].split("</tr>")[0]
+    assert "opposite of what is expected" in " ".join(row.split())

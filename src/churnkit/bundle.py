@@ -32,7 +32,7 @@ from churnkit.features import FeatureSpec
 from churnkit.labels import Question
 from churnkit.model import ChurnModel, Estimator
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST, _MODEL = "manifest.json", "model.json"
 _CARD, _CARD_TEXT = "card.json", "card.md"
 _BOOSTER = re.compile(r"booster-\d+\.txt")

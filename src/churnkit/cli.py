@@ -46,6 +46,9 @@ app = typer.Typer(
     "contract, 4 a quality gate refused, 5 the model bundle is not what it claims.",
 )
 
+features = typer.Typer(no_args_is_help=True, help="Show the features, or write their table.")
+app.add_typer(features, name="features")
+
 Config = Annotated[
     Path, typer.Option("--config", help="The settings of the project.", show_default=True)
 ]
@@ -55,6 +58,7 @@ AsOf = Annotated[
     typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
 ]
 _TOML = Path("churnkit.toml")
+_CUTOFFS = 12  # a year of months
 _INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
 
 
@@ -147,32 +151,84 @@ def check(
     found.require_clean()
 
 
-@app.command(epilog="Example: `churnkit features --as-of 2011-09-10 --out features.parquet`")
-def features(
+@features.command("list", epilog="Example: `churnkit features list`")
+def list_(config: Config = _TOML, as_json: Json = False) -> None:
+    """Show every feature with its unit, windows, expected direction and meaning.
+
+    With a churnkit.toml its windows and the features of its own file are shown, too.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project import list_features
+
+    there = config.exists() or config != _TOML
+    listed = list_features(load_settings(config) if there else None)
+    if as_json:
+        terminal.print_json({"features": listed})
+    else:
+        terminal.show_features(listed)
+
+
+@features.command(epilog="Example: `churnkit features build --as-of 2011-09-10 --out f.parquet`")
+def build(
     as_of: AsOf,
     out: Annotated[Path, typer.Option("--out", help="A .parquet or .csv file.")],
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAYS/week/month",
+            help="How far apart several cutoffs are; a month by default.",
+        ),
+    ] = None,
+    cutoffs: Annotated[
+        int | None,
+        typer.Option(min=1, max=180, help="So many cutoffs, the last one at --as-of."),
+    ] = None,
     config: Config = _TOML,
     as_json: Json = False,
 ) -> None:
-    """Write the feature table of every known customer, as it stood at a past moment."""
+    """Write the feature table of every known customer, as it stood at one or several moments."""
     from churnkit import terminal
+    from churnkit.clock import cutoffs_back_from, every_named
     from churnkit.config import load_settings
-    from churnkit.features import build_features
-    from churnkit.scoring import write_frame
+    from churnkit.project import build_project
 
     settings = load_settings(config)
-    at = settings.cutoff(as_of)
+    number = cutoffs or (1 if every is None else _CUTOFFS)
+    asked = cutoffs_back_from(settings.cutoff(as_of), every_named(every or "month"), number)
     with terminal.progress() as progress:
-        progress("reading the logs")
-        logs = settings.read_logs()
-        progress(f"building features as of {at}")
-        table = build_features(logs, at)
-    write_frame(table.to_frame(), out)
-    told = {"as_of": as_of, "out": str(out), "customers": len(table), "features": len(table.names)}
+        told = build_project(settings, asked, out, progress)
     if as_json:
         terminal.print_json(told)
-        return
-    terminal.out().print(f"Wrote {len(table):,} customers × {len(table.names)} features to {out}")
+    else:
+        terminal.show_built(told)
+
+
+@app.command(epilog="Example: `churnkit audit --customers 500`")
+def audit(
+    customers: Annotated[int, typer.Option(min=1, help="How many of them are looked at.")] = 200,
+    cutoffs: Annotated[int, typer.Option(min=1, max=100, help="At how many moments.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and the trials.")] = 0,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Prove on your own logs that no feature, built-in or your own, sees the future.
+
+    The features of some customers are built again with the future dropped, changed and added to,
+    and compared to the last bit. A feature that differs is named, with a customer that shows it.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project import audit_project
+
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        found = audit_project(settings, customers, cutoffs, seed, progress)
+    if as_json:
+        terminal.print_json(found.told())
+    else:
+        terminal.show_audit(found.told())
+    found.require_clean()
 
 
 @app.command(epilog="Example: `churnkit train`")

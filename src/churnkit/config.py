@@ -158,11 +158,16 @@ class Settings(Section):
         DataError
             If a file is missing or breaks the contract.
         ConfigError
-            If the spill folder cannot be written.
+            If the spill folder cannot be written, or the engine does not sort logs.
         """
         if self.engine.name == "memory":
             yield self.read_logs()
             return
+        if self.engine.name != "duckdb":
+            raise ConfigError(
+                f"the engine {self.engine.name!r} cannot sort these logs",
+                'Set name = "duckdb" or "memory" in [engine].',
+            )
         spill = None if self.engine.spill is None else self.folder / self.engine.spill
         sources: dict[str, Any] = dict(self.sources())
         with open_logs(
@@ -238,7 +243,7 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     faults = error.errors()
     # A key that is missing may be there under the unknown one, so that is told first.
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
-    *section, key = _keys(fault["loc"])
+    *section, key = place = list(_keys(fault["loc"]))
     if fault["type"] == "value_error":
         name = ".".join([*section, key])
         return f"{path}: [{name}] {fault['ctx']['error']}", "docs/settings.md tells every key."
@@ -250,7 +255,9 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     # An address may hold a password, which no message repeats.
     hidden = "://" in str(fault["input"])
     given = "an address" if hidden else reprlib.repr(fault["input"])
-    return f"{where} = {given}: {fault['msg']}", "Mend the value."
+    # A key that takes several types has a fault for each.
+    said = "; or: ".join(f["msg"] for f in faults if list(_keys(f["loc"])) == place)
+    return f"{where} = {given}: {said}", "Mend the value."
 
 
 def _keys(place: Sequence[str | int]) -> Iterator[str]:

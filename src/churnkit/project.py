@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from churnkit.clock import Cutoff, horizon_ends_by
+from churnkit.audit import Audit, audit
+from churnkit.clock import Cutoff, cutoffs_between, horizon_ends_by, precedes_all, reaches_back
 from churnkit.config import Settings
 from churnkit.enough import shortfalls
+from churnkit.errors import ConfigError, DataError
 from churnkit.evaluation import Progress, silent
-from churnkit.logs import Inspection
+from churnkit.features import (
+    CATALOGUE,
+    WINDOWS,
+    FeaturePlan,
+    FeatureSpec,
+    build_beside,
+    plan_features,
+    write_features,
+)
+from churnkit.logs import CustomerLogs, Inspection
 from churnkit.logs.account import stop_if_too_many
 from churnkit.release import Release, champion, from_path, release
 from churnkit.report import summarise, write_report
 from churnkit.report.checkup import checkup_summary, write_checkup
-from churnkit.scoring import Scores, score, write_scores
+from churnkit.scoring import Scores, ending_of, score, write_frame, write_scores
 from churnkit.sinks import write_table
 from churnkit.sources import inspect_logs
 from churnkit.sources.stores.address import Address, rooted
@@ -63,6 +75,7 @@ def check_project(
     DataError
         If a source or a column is missing, or no row of a log keeps the contract.
     """
+    settings.load_features()
     progress("checking the logs")
     found = inspect_logs(
         settings.sources(),
@@ -80,6 +93,143 @@ def check_project(
     if html is not None:
         write_checkup(summary, html)
     return Checkup(found, summary, settings.quality.max_rejected_share)
+
+
+def list_features(settings: Settings | None = None) -> list[dict[str, Any]]:
+    """The catalogue as JSON-ready values: the built-in features, and those of a project's file.
+
+    ``windows`` holds days, ``None`` for all time, and nothing for a feature without windows.
+
+    Raises
+    ------
+    ConfigError
+        If the file of the project's own features cannot be used.
+    """
+    windows = WINDOWS if settings is None else settings.windows
+    if settings is not None:
+        settings.load_features()
+    spec = FeatureSpec(logs={}, windows=windows)
+    return [
+        {
+            "name": built.name,
+            "log": built.log,
+            "unit": built.unit,
+            "windows": list(spec.windows_of(built)) if "window" in built.per else [],
+            "direction": built.direction,
+            "says": built.says,
+            "needs": list(built.needs),
+            "seasonal": built.seasonal,
+            "own": bool(built.own),
+        }
+        for built in CATALOGUE.values()
+    ]
+
+
+def build_project(
+    settings: Settings, cutoffs: Sequence[Cutoff], out: Path, progress: Progress = silent
+) -> dict[str, Any]:
+    """Write the features of every known customer at each cutoff, as Parquet or CSV.
+
+    Returns
+    -------
+    dict
+        ``cutoffs``, ``out``, ``rows`` and ``features``, the number of columns.
+
+    Raises
+    ------
+    ConfigError
+        If the file ends otherwise, a window of the settings is longer than the history, or a
+        feature of the user's own fails.
+    DataError
+        If a cutoff precedes all events.
+    """
+    ending = ending_of(out)
+    settings.load_features()
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        _require_known(logs, min(cutoffs))
+        _require_history(settings, logs, max(cutoffs))
+        spec = FeatureSpec.learn(logs, max(cutoffs), settings.windows)
+        plan = plan_features(logs, cutoffs, spec)
+        progress(f"building {len(plan.columns)} features as of {', '.join(map(str, cutoffs))}")
+        rows = _write_features(logs, plan, out, ending, settings.sha256)
+    return {
+        "cutoffs": [str(cutoff) for cutoff in cutoffs],
+        "out": str(out),
+        "rows": rows,
+        "features": len(plan.columns),
+    }
+
+
+def _write_features(
+    logs: CustomerLogs, plan: FeaturePlan, out: Path, ending: str, config: str
+) -> int:
+    if ending == ".parquet":
+        return write_features(logs, plan, out, metadata={"config": config})
+    table, _ = build_beside(logs, plan, {})
+    write_frame(table.to_frame(), out)
+    return len(table)
+
+
+def audit_project(
+    settings: Settings, customers: int, cutoffs: int, seed: int, progress: Progress = silent
+) -> Audit:
+    """Try to make the features of the project see the future, on its own logs.
+
+    Parameters
+    ----------
+    settings
+        The project.
+    customers, cutoffs
+        How many customers are looked at, and at how many moments spread over the history.
+    seed
+        Seed of the sample and the trials.
+    progress
+        Told what is being done.
+
+    Raises
+    ------
+    ConfigError
+        If a feature of the user's own fails.
+    """
+    settings.load_features()
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        moments = cutoffs_between(*_days(logs), cutoffs)
+        spec = FeatureSpec.learn(logs, max(moments), settings.windows)
+        return audit(logs, spec, moments, customers, seed, progress)
+
+
+def _days(logs: CustomerLogs) -> tuple[Cutoff, Cutoff]:
+    """The first and the last day of all logs together."""
+    first = min(logs.first_day(log) for log in logs.measures)
+    return first, max(logs.last_day(log) for log in logs.measures)
+
+
+def _require_known(logs: CustomerLogs, cutoff: Cutoff) -> None:
+    first, last = _days(logs)
+    if precedes_all(cutoff, first):
+        raise DataError(
+            f"nothing is known as of {cutoff}: the logs run from {first} to {last}",
+            "Choose a later day, or fewer cutoffs.",
+        )
+
+
+def _require_history(settings: Settings, logs: CustomerLogs, last: Cutoff) -> None:
+    """Refuse windows of the user's that no row can fill; the usual ones may be empty."""
+    if "windows" not in settings.features.model_fields_set:
+        return
+    first, _ = _days(logs)
+    for days in settings.features.windows:
+        if reaches_back(last, days, first):
+            spec = FeatureSpec.learn(logs, last, settings.windows)
+            names = [column.name for column in spec.columns() if column.window == days]
+            span = (last.local.date() - first.local.date()).days
+            raise ConfigError(
+                f"{names[0] if names else 'a window'} looks back {days} days from {last}, "
+                f"while the logs begin on {first}, {span} days before",
+                f"Take {days} out of windows in [features], or give a longer history.",
+            )
 
 
 @dataclass(frozen=True)
@@ -110,9 +260,13 @@ def train_project(settings: Settings, progress: Progress = silent) -> Trained:
         If the data are too little. A model that fails its gates is kept without an error; see
         `Training.require_gates`.
     """
-    progress("reading the logs")
-    logs = settings.read_logs()
-    training = train(logs, settings.asked(), settings.schedule(), progress)
+    settings.load_features()
+    question, schedule = settings.asked(), settings.schedule()
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        question.require(logs)
+        _require_history(settings, logs, schedule.last_known(logs, question))
+        training = train(logs, question, schedule, progress, recipe=settings.recipe())
     progress("writing and registering the model")
     policy = settings.policy()
     released = release(training, settings.models, settings.registry(), policy)
@@ -152,16 +306,17 @@ def score_project(
     dict
         The summary of the report and ``paths``: name → file.
     """
+    settings.load_features()
     progress("loading the model")
     warning = ""
     if model is not None:
         loaded, card = from_path(model)
     else:
         loaded, card, warning = champion(settings.models, settings.registry())
-    progress("reading the logs")
-    logs = settings.read_logs()
-    progress(f"scoring as of {as_of}")
-    scores = score(loaded, logs, as_of, settings.policy())
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        progress(f"scoring as of {as_of}")
+        scores = score(loaded, logs, as_of, settings.policy())
     paths = {
         "scores": out or settings.scores_path(as_of),
         "report": report or settings.report_path(as_of),

@@ -215,8 +215,12 @@ def _quality(proposals: Sequence[Proposal]) -> Iterator[str]:
 
 
 _DEFAULTS = """\
+# [features]
+# windows = [7, 30, 90, 180, 365]  # days; all time always comes along
+# file = "my_features.py"  # features of your own
+
 [training]
-every_days = 28  # days between training cutoffs
+every = 28  # days between training cutoffs, or "week", or "month"
 cutoffs = 13  # at most so many
 tests = 2  # later cutoffs to test on; the last one is reported
 # until = 2024-12-31  # the day on which the log ends for training; by default its last day

@@ -46,6 +46,18 @@ def _once_each(rates: dict[str, float]) -> dict[str, float]:
 Rates = Annotated[dict[str, Rate], AfterValidator(_once_each)]
 
 
+def _rising(windows: tuple[int, ...]) -> tuple[int, ...]:
+    twice = [days for days in windows if windows.count(days) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} stands twice")
+    return tuple(sorted(windows))
+
+
+Windows = Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(_rising)]
+Every = Days | Literal["week", "month"]
+EngineName = Literal["duckdb", "memory", "postgres", "spark"]
+
+
 def _columns_of(log: str) -> dict[str, Any]:
     """JSON Schema of the column mapping of a log, from its contract."""
     columns = {c.name: {"type": "string", "description": c.says} for c in SCHEMAS[log].columns}
@@ -88,6 +100,8 @@ class Scale(Section):
     """Highest answer."""
     better: Literal["high", "low"] = "high"
     """Which end is good."""
+    source: Literal["customer", "agent"] = "customer"
+    """Who gives it: the customer, or an agent who rates a call."""
 
 
 class LogSection(Section):
@@ -225,17 +239,28 @@ class QualitySection(Section):
     """More faulty rows than this stop the run."""
 
 
-class TrainingSection(Section):
-    """When is trained and tested: ``[training]``."""
+class FeaturesSection(Section):
+    """Which features are built: ``[features]``."""
 
-    every_days: Days = 28
-    """Days between training cutoffs."""
+    windows: Windows = (7, 30, 90, 180, 365)
+    """Windows in days; all time always comes along."""
+    file: Path | None = None
+    """A Python file with features of your own."""
+
+
+class TrainingSection(Section):
+    """When is trained and tested, and how: ``[training]``."""
+
+    every: Every = 28
+    """Days between training cutoffs, or "week", or "month"."""
     cutoffs: Count = 13
     """At most so many."""
     tests: Count = 2
     """Later cutoffs to test on; the last one is reported."""
     until: date | None = None
     """The day on which the log ends for training; by default its last day."""
+    monotone: Annotated[bool, Field(strict=True)] = False
+    """Trees must follow the expected directions of the features."""
 
 
 class LightsSection(Section):
@@ -265,10 +290,16 @@ class OutputSection(Section):
 
 
 class EngineSection(Section):
-    """What reading may use: ``[engine]``."""
+    """What sorts the logs, and what it may use: ``[engine]``."""
 
+    name: EngineName = "duckdb"
+    """DuckDB sorts on disk, memory holds everything at once; postgres sorts on the server."""
     memory_limit: str | None = Field(default=None, pattern=r"^\d{1,6}(\.\d+)? ?[KMGT]i?B$")
-    """Memory of the engine, such as "4GB"; what does not fit goes to a temporary folder."""
+    """Memory of the engine, such as "4GB"; what does not fit goes to the spill folder."""
+    spill: Path | None = None
+    """Folder for what does not fit into memory; by default that for temporary files."""
+    master: str = "local[*]"
+    """Address of the Spark master."""
 
 
 class MlflowSection(Section):

@@ -22,6 +22,7 @@ _STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
 _SEVERITIES = {"stop": ("■", "red"), "warn": ("▲", "yellow"), "note": ("○", "dim")}
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MONTHS_SHOWN, _BAR = 36, 40
+_EXPECTED = {"up": "more churn", "down": "less churn", "": ""}
 _PIPED_WIDTH = 160
 _METRIC_WIDTH = 20
 
@@ -258,6 +259,56 @@ def _show_horizon(console: Console, horizon: Mapping[str, Any]) -> None:
         for point in horizon["curve"]
     ]
     console.print(table("Came back within as long again", ["days silent", "share", "", ""], rows))
+
+
+def show_features(features: Sequence[Mapping[str, Any]]) -> None:
+    """Every feature with its unit, windows, expected direction and meaning."""
+    rows = [
+        [
+            told["name"] + ("_{window}" if told["windows"] else ""),
+            told["log"] or "all",
+            told["unit"],
+            ", ".join("all" if days is None else str(days) for days in told["windows"]),
+            _EXPECTED[told["direction"]],
+            told["says"] + (" (your own)" if told["own"] else ""),
+        ]
+        for told in features
+    ]
+    columns = ["feature", "log", "unit", "windows", "higher means", "meaning"]
+    out().print(table(f"{len(rows)} features", columns, rows))
+
+
+def show_built(told: Mapping[str, Any]) -> None:
+    """What a feature table holds, and where it is."""
+    cutoffs = told["cutoffs"]
+    when = cutoffs[0] if len(cutoffs) == 1 else f"{cutoffs[0]} to {cutoffs[-1]}"
+    out().print(
+        f"Wrote {told['rows']:,} rows × {told['features']} features to {told['out']}\n"
+        f"As of {when}, {some(len(cutoffs), 'cutoff')}.",
+        soft_wrap=True,
+    )
+
+
+def show_audit(told: Mapping[str, Any]) -> None:
+    """What was compared, and every leak with a customer that shows it."""
+    console = out()
+    console.print(
+        f"{told['columns']} features × {some(told['customers'], 'customer')} × "
+        f"{some(len(told['cutoffs']), 'cutoff')} ({', '.join(told['cutoffs'])}) × "
+        f"{len(told['trials'])} trials: {told['compared']:,} values compared to the last bit."
+    )
+    console.print(f"Trials: {', '.join(told['trials'])}.\n")
+    if not told["leaks"]:
+        console.print("None of them sees the future.")
+        return
+    columns = ["feature", "trial", "customer", "as of", "was", "became", "customers"]
+    keys = ["feature", "trial", "customer_id", "cutoff", "value", "other", "customers"]
+    rows = [[_missing_told(leak[key]) for key in keys] for leak in told["leaks"]]
+    console.print(table("Leaks", columns, rows))
+
+
+def _missing_told(value: Any) -> Any:
+    return "missing" if value is None else value
 
 
 def show_training(summary: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from churnkit import __version__
 from churnkit.clock import Cutoff
 from churnkit.lights import LIGHTS
-from churnkit.logs import LogCheck, Logs
+from churnkit.logs import CustomerLogs, LogCheck
 from churnkit.metrics import METRICS
 from churnkit.model import LADDER
 from churnkit.scoring import Scores
@@ -19,7 +19,7 @@ CALLS_SHOWN = 25
 
 
 def summarise(
-    scores: Scores, card: Mapping[str, Any], logs: Logs, warnings: Sequence[str] = ()
+    scores: Scores, card: Mapping[str, Any], logs: CustomerLogs, warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Everything a report shows, as JSON-ready values.
 

@@ -1,0 +1,20 @@
+"""A feature of one's own: `file = "own_features.py"` in [features] of churnkit.toml takes it in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from churnkit.features import MONEY_UNITS, EventIndex, Observations, PurchaseIndex, Window, feature
+
+
+@feature(
+    unit="purchases",
+    says="purchases above 100 {window}",
+    direction="down",  # a higher value is expected to go with less churn
+    needs="amount",
+    dtype="int32",
+)
+def large_purchases_count(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
+    """How many purchases of more than 100 a customer made in each window."""
+    large = p.sales.events.columns["amount"] > 100 * MONEY_UNITS
+    return EventIndex(p.sales.events.where(large), p.sales.customers).count(at, window)
