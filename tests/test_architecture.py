@@ -18,7 +18,7 @@ FLOORS = {
     "logs": 2,
     "sources": 3, "simulate": 3, "index": 3,
     "features": 4, "labels": 4,
-    "dataset": 5, "estimators": 5, "coverage": 5, "horizon": 5,
+    "dataset": 5, "engines": 5, "estimators": 5, "coverage": 5, "horizon": 5,
     "model": 6, "enough": 6, "audit": 6,
     "evaluation": 7, "explain": 7, "bundle": 7,
     "registry": 8, "lights": 8,
@@ -33,6 +33,7 @@ FLOORS = {
 HEAVY = (
     "pandas", "numpy", "sklearn", "lightgbm", "mlflow", "duckdb", "pyarrow", "scipy", "sqlalchemy",
     "adbc_driver_manager", "pymysql", "persiantools", "python_calamine", "fastexcel",
+    "pyspark",
 )  # fmt: skip
 
 

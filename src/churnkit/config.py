@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from churnkit.clock import Cutoff, zone_named
 from churnkit.dataset import Recipe, Schedule
+from churnkit.engines.postgres import postgres_logs
 from churnkit.errors import ConfigError, did_you_mean
 from churnkit.features.own import load_own
 from churnkit.features.windows import Window
@@ -44,7 +45,7 @@ from churnkit.sections import (
     Section,
     TrainingSection,
 )
-from churnkit.sources import Source, open_logs, read_logs
+from churnkit.sources import Source, SqlSource, open_logs, read_logs
 
 FILE_NAME = "churnkit.toml"
 # In the places that pydantic tells, the types of a key that takes several.
@@ -160,20 +161,37 @@ class Settings(Section):
         ConfigError
             If the spill folder cannot be written, or the engine does not sort logs.
         """
+        if self.engine.name == "spark":
+            raise ConfigError(
+                "Spark makes feature tables, and nothing else",
+                "Run churnkit features build; for all else take another engine in [engine].",
+            )
         if self.engine.name == "memory":
             yield self.read_logs()
             return
-        if self.engine.name != "duckdb":
-            raise ConfigError(
-                f"the engine {self.engine.name!r} cannot sort these logs",
-                'Set name = "duckdb" or "memory" in [engine].',
-            )
-        spill = None if self.engine.spill is None else self.folder / self.engine.spill
-        sources: dict[str, Any] = dict(self.sources())
-        with open_logs(
-            **sources, contract=self.contract(), memory_limit=self.engine.memory_limit, spill=spill
-        ) as logs:
+        room: dict[str, Any] = {
+            "contract": self.contract(),
+            "memory_limit": self.engine.memory_limit,
+            "spill": None if self.engine.spill is None else self.folder / self.engine.spill,
+        }
+        if self.engine.name == "postgres":
+            opened = postgres_logs(self._tables(), **room)
+        else:
+            opened = open_logs(**dict[str, Any](self.sources()), **room)
+        with opened as logs:
             yield logs
+
+    def _tables(self) -> dict[str, SqlSource]:
+        """Log name → table or query, if all logs are read from stores."""
+        tables = {}
+        for log, source in self.sources().items():
+            if not isinstance(source, SqlSource):
+                raise ConfigError(
+                    f"the engine is postgres, and the {log} log is read from {source.name}",
+                    f'Name a url and a table in [logs.{log}], or take name = "duckdb" in [engine].',
+                )
+            tables[log] = source
+        return tables
 
     def sources(self) -> dict[str, Source]:
         """Log name → where its rows come from."""

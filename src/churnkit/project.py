@@ -145,6 +145,8 @@ def build_project(
     """
     ending = ending_of(out)
     settings.load_features()
+    if settings.engine.name == "spark":
+        return _build_on_spark(settings, cutoffs, out, ending, progress)
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
         _require_known(logs, min(cutoffs))
@@ -153,12 +155,33 @@ def build_project(
         plan = plan_features(logs, cutoffs, spec)
         progress(f"building {len(plan.columns)} features as of {', '.join(map(str, cutoffs))}")
         rows = _write_features(logs, plan, out, ending, settings.sha256)
+    return _built(plan, out, rows)
+
+
+def _built(plan: FeaturePlan, out: Path, rows: int) -> dict[str, Any]:
     return {
-        "cutoffs": [str(cutoff) for cutoff in cutoffs],
+        "cutoffs": [str(cutoff) for cutoff in plan.cutoffs],
         "out": str(out),
         "rows": rows,
         "features": len(plan.columns),
     }
+
+
+def _build_on_spark(
+    settings: Settings, cutoffs: Sequence[Cutoff], out: Path, ending: str, progress: Progress
+) -> dict[str, Any]:
+    from churnkit.engines.spark import plan_spark, spark_frames, spark_session, write_spark_features
+
+    if ending != ".parquet":
+        raise ConfigError(f"{out}: Spark writes a folder of Parquet files", "End it in .parquet.")
+    progress(f"starting Spark at {settings.engine.master}")
+    with spark_session(settings.engine.master) as session:
+        progress("checking the logs on Spark")
+        frames = spark_frames(session, settings.sources())
+        asked = plan_spark(frames, cutoffs, contract=settings.contract(), windows=settings.windows)
+        progress(f"building {len(asked.plan.columns)} features")
+        write_spark_features(asked.features(), str(out))
+        return _built(asked.plan, out, session.read.parquet(str(out)).count())
 
 
 def _write_features(

@@ -18,6 +18,7 @@ from churnkit.logs.schema import (
     LogMapping,
     LogSchema,
 )
+from churnkit.logs.store import StoredLogs
 from churnkit.logs.table import CustomerLogs, Events, Logs
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "LogSchema",
     "Logs",
     "Rows",
+    "StoredLogs",
     "collect",
     "inspect",
 ]

@@ -111,8 +111,9 @@ class EventFile:
         latest = np.empty(0, dtype=np.int64)
         for (ts,) in self.columns("ts"):
             latest = np.concatenate((latest, ts))
-            spare = max(len(latest) - few, 0)
-            latest = np.partition(latest, spare)[spare:]
+            spare = len(latest) - few
+            if spare > 0:
+                latest = np.partition(latest, spare)[spare:]
         return int(latest.min())
 
     def first_us(self) -> int:

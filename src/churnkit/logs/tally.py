@@ -70,7 +70,8 @@ def _tally(con: duckdb.DuckDBPyConnection, log: str, *, as_read: bool) -> Tally:
     who, same = _identity(con, log, as_read=as_read)
     (total,) = con.sql(f"SELECT count(*) FROM {log}_judged").fetchall()[0]
     (spill,) = con.sql("SELECT current_setting('temp_directory')").fetchall()[0]
-    with TemporaryDirectory(dir=spill) as folder:
+    # The engine makes a folder of its own only once it needs one.
+    with TemporaryDirectory(dir=spill if Path(spill).is_dir() else None) as folder:
         seen = _Seen(_Hashes(Path(folder), parts=max(-(-total // ROWS_AT_ONCE), 1)))
         for batch in _batches(con, log, who, same):
             seen.add(batch, must_be_plain=not as_read)
@@ -187,8 +188,8 @@ class _Hashes:
         if self._parts == 1:
             self._only.append(hashes)
             return
-        ranges = np.split(hashes := np.sort(hashes), np.searchsorted(hashes, self._bounds))
-        for part, some in enumerate(ranges):
+        ordered = np.sort(hashes)
+        for part, some in enumerate(np.split(ordered, np.searchsorted(ordered, self._bounds))):
             with self._file(part).open("ab") as file:
                 file.write(some.data)
 

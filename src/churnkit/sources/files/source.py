@@ -82,7 +82,7 @@ class FileSource:
         files = self.files()
         kind = self._kind(files)
         if kind == "parquet":
-            return view_of_parquet(con, log, files, self.name, self._root())
+            return view_of_parquet(con, log, files, self.name, self.root())
         if kind == "json":
             return stack_json(con, log, files, self.name, self.encoding)
         if kind == "excel":
@@ -117,6 +117,16 @@ class FileSource:
             _must_be_readable(file)
         return found
 
+    def kind(self) -> str:
+        """``text``, ``json``, ``excel`` or ``parquet``, by the endings of the files.
+
+        Raises
+        ------
+        DataError
+            As `attach` does.
+        """
+        return self._kind(self.files())
+
     def damage(self) -> str:
         """Which Parquet file cannot be read to its end, and why; empty if all can."""
         files = self.files()
@@ -126,8 +136,8 @@ class FileSource:
     def _paths(self) -> list[Path]:
         return [Path(p) for p in ([self.path] if isinstance(self.path, str | Path) else self.path)]
 
-    def _root(self) -> Path | None:
-        """The folder below which folder names are columns."""
+    def root(self) -> Path | None:
+        """The folder below which names of folders are columns; ``None`` if there is none."""
         paths = self._paths()
         if len(paths) > 1 or paths[0].is_file():
             return None

@@ -1,0 +1,86 @@
+"""What goes wrong on an executor, told on the driver as churnkit tells it."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from churnkit.errors import ChurnkitError, DataError
+
+Batches = Iterator["pa.RecordBatch"]
+Work = Callable[[Batches], Batches]
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+_KINDS: dict[str, type[ChurnkitError]] = {
+    kind.__name__: kind for kind in (ChurnkitError, *ChurnkitError.__subclasses__())
+}
+_TOLD = re.compile(r"RuntimeError: churnkit says (\{.*\})")
+
+
+def on_executors(frame: DataFrame, work: Work, schema: StructType) -> DataFrame:
+    """What work makes of each partition of a frame; `spark_faults` tells what goes wrong."""
+    with without_pandas():
+        return frame.mapInArrow(partial(_telling, work), schema)
+
+
+@contextmanager
+def without_pandas() -> Iterator[None]:
+    """Nothing of pandas is used here; pyspark complains of its version all the same."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")
+        yield
+
+
+def _telling(work: Work, batches: Batches) -> Batches:
+    # Spark hands over the text of an exception, and that within the texts of many others.
+    try:
+        yield from work(batches)
+    except ChurnkitError as error:
+        told = {"kind": type(error).__name__, "found": error.found, "mend": error.mend}
+        raise RuntimeError(f"churnkit says {json.dumps(told)}") from None
+
+
+@contextmanager
+def spark_faults() -> Iterator[None]:
+    """Errors of Spark as errors of churnkit; to be put around what makes Spark work.
+
+    Raises
+    ------
+    ChurnkitError
+        The one that an executor raised.
+    DataError
+        If Spark fails for any other reason.
+
+    Examples
+    --------
+    ``with spark_faults(): features.write.parquet("features")``
+    """
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        match = _TOLD.search(str(error))
+        if match:
+            told = json.loads(match[1])
+            raise _KINDS[told["kind"]](told["found"], told["mend"]) from None
+        raise DataError(
+            f"Spark fails: {gist(error)}", "Look at the log of the failing executor."
+        ) from error
+
+
+def gist(error: Exception) -> str:
+    """The line that matters of an error that is long."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1] if any(line.startswith("Traceback ") for line in lines) else lines[0]
