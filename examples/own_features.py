@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.features import MONEY_UNITS, EventIndex, Observations, PurchaseIndex, Window, feature
+from churnkit.features import MONEY_UNITS, Events, Observations, PurchaseIndex, Window, feature
+
+
+def is_large(sales: Events) -> np.ndarray:
+    """The purchases of more than 100."""
+    return sales.columns["amount"] > 100 * MONEY_UNITS
 
 
 @feature(
@@ -16,5 +21,4 @@ from churnkit.features import MONEY_UNITS, EventIndex, Observations, PurchaseInd
 )
 def large_purchases_count(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
     """How many purchases of more than 100 a customer made in each window."""
-    large = p.sales.events.columns["amount"] > 100 * MONEY_UNITS
-    return EventIndex(p.sales.events.where(large), p.sales.customers).count(at, window)
+    return p.sales.where(is_large).count(at, window)

@@ -29,7 +29,7 @@ from churnkit.index import (
     SurveyIndex,
     ratio,
 )
-from churnkit.logs import MONEY_UNITS
+from churnkit.logs import MONEY_UNITS, Events
 
 __all__ = [
     "CATALOGUE",
@@ -38,6 +38,7 @@ __all__ = [
     "ActivityIndex",
     "BlockIndex",
     "EventIndex",
+    "Events",
     "Feature",
     "FeatureColumn",
     "FeaturePlan",

@@ -47,6 +47,7 @@ class EventIndex:
         self._prefixes: dict[str, np.ndarray] = {}
         self._floats: dict[str, np.ndarray] = {}
         self._ranked: dict[Observations, _RankedGaps] = {}
+        self._chosen: dict[Callable[[Events], np.ndarray], EventIndex] = {}
 
     def count(self, at: Observations, days: int | None = None, ago: int = 0) -> np.ndarray:
         """Number of events in the window, int64."""
@@ -143,6 +144,18 @@ class EventIndex:
         later = self.count_after_last(other, at)
         first = np.where(later > 0, self._begin_of(at) + self.count(at) - later, -1)
         return (at.us - self._time(first)) / DAY
+
+    def where(self, chosen: Callable[[Events], np.ndarray]) -> EventIndex:
+        """Index of the events for which a function gives true, kept for the next asking.
+
+        Parameters
+        ----------
+        chosen
+            Takes the events and returns a boolean mask of them, by what each event is.
+        """
+        if chosen not in self._chosen:
+            self._chosen[chosen] = EventIndex(self.events.where(chosen(self.events)), self.customers)
+        return self._chosen[chosen]
 
     def within_first(self, days: int) -> Events:
         """The events within ``days`` of the customer's first one."""
