@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from churnkit.errors import ChurnkitError, DataError
+from churnkit.errors import BundleError, ChurnkitError, ConfigError, DataError, GateRefused
 
 Batches = Iterator["pa.RecordBatch"]
 Work = Callable[[Batches], Batches]
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 _KINDS: dict[str, type[ChurnkitError]] = {
-    kind.__name__: kind for kind in (ChurnkitError, *ChurnkitError.__subclasses__())
+    "BundleError": BundleError,
+    "ConfigError": ConfigError,
+    "DataError": DataError,
+    "GateRefused": GateRefused,
 }
 _TOLD = re.compile(r"RuntimeError: churnkit says (\{.*\})")
 
