@@ -40,6 +40,7 @@ features: $(VENV)/run.stamp ## Features against SQL, pandas and featuretools, fo
 	$(BIN)/python benchmarks/features.py
 	$(BIN)/python benchmarks/features.py --events 10000000
 	$(BIN)/python benchmarks/features.py --events 100000000 --rounds 1
+	$(BIN)/python benchmarks/profile_features.py
 
 recipes: $(VENV)/run.stamp ## The recipe of the trees against slower and faster ones, as ratios.
 	$(BIN)/python benchmarks/recipes.py
