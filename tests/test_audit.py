@@ -13,14 +13,17 @@ from churnkit.clock import DAY, Cutoff, cutoffs_between, seen_before
 from churnkit.errors import ConfigError, DataError, GateRefused
 from churnkit.features import CATALOGUE, FeatureSpec, feature
 from churnkit.index import BlockIndex, Observations, PurchaseIndex
-from churnkit.logs import Contract, Logs
+from churnkit.logs import Contract, Events, Logs
 from churnkit.simulate import simulate
 from churnkit.sources import open_logs, read_logs
 
 FUTURE = {"the future dropped", "the future changed", "events added to the future"}
-TWICE, MOVED, ALONE, RENAMED = (
-    "built twice", "everything 13 weeks later", "a customer alone", "customers renamed"
+TWICE, AMONG, MOVED, ALONE, RENAMED = (
+    "built twice", "other cutoffs beside", "everything 13 weeks later", "a customer alone",
+    "customers renamed",
 )  # fmt: skip
+
+VISITS = {"kind": ("visit",)}
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +172,12 @@ def rank_in_the_block(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return at.customer
 
 
+def until_the_last_cutoff(p: PurchaseIndex, at: Observations) -> np.ndarray:
+    """Sees nothing of the future of one cutoff alone, but that of all others in training."""
+    seen = p.sales.events.where(seen_before(p.sales.events.ts, at.cutoffs[-1]))
+    return np.bincount(seen.customer, minlength=p.sales.customers)[at.customer]
+
+
 def at_random(_: PurchaseIndex, at: Observations) -> np.ndarray:
     return np.random.default_rng().random(len(at))
 
@@ -184,8 +193,9 @@ def of_the_date(_: BlockIndex, at: Observations) -> np.ndarray:
 @pytest.mark.parametrize(
     ("leaking", "shown"),
     [
-        (mean_of_the_block, {ALONE}),
+        (mean_of_the_block, {ALONE, AMONG}),
         (rank_in_the_block, {ALONE, RENAMED}),
+        (until_the_last_cutoff, {AMONG}),
         (at_random, {TWICE}),
         (of_the_id, {RENAMED}),
         (of_the_date, {MOVED}),
@@ -196,8 +206,11 @@ def test_what_else_a_feature_must_not_depend_on(logs, cutoffs, leaking, shown):
     result = found(logs, cutoffs, "recency", leaking.__name__)
     assert trials_that_showed(result) == shown
     assert {leak.feature for leak in result.leaks} == {leaking.__name__}
-    with pytest.raises(GateRefused, match=result.leaks[0].fault.partition("(")[0]):
+    with pytest.raises(GateRefused, match=result.leaks[0].fault) as refused:
         result.require_clean()
+    assert refused.value.mend == result.leaks[0].mend
+    told_how = {leak.trial: leak.mend for leak in result.leaks}
+    assert len(set(told_how.values())) == len(told_how)
 
 
 def test_other_customers_count_where_a_feature_asks_for_the_market(logs, cutoffs):
@@ -213,9 +226,11 @@ def test_a_missing_value_differs_from_a_known_one(logs, cutoffs):
     def comes_back(p: PurchaseIndex, at: Observations) -> np.ndarray:
         return np.where(p.sales.count_ahead(at, 90) > 0, 1.0, np.nan)
 
-    leaks = found(logs, cutoffs, "comes_back").leaks
+    result = found(logs, cutoffs, "comes_back")
+    leaks = result.leaks
     assert {(leak.value, leak.other) for leak in leaks} <= {(1.0, None), (None, 1.0)}
-    assert leaks
+    with pytest.raises(GateRefused, match=r"was (1 and, .* missing|missing and, .* 1): it sees"):
+        result.require_clean()
 
 
 def test_a_feature_that_fails_without_a_future_is_told_with_the_trial(logs, cutoffs):
@@ -267,6 +282,16 @@ def test_most_of_the_sample_has_a_past_and_a_future(logs, cutoffs):
     assert crossing.sum() >= 30
 
 
+def test_every_customer_is_compared_whatever_the_ids_end_with():
+    ids = np.array(["a", "a\0"], dtype=object)
+    visits = Events(np.arange(2), np.zeros(2, np.int64), {"kind": np.zeros(2, int)}, VISITS)
+    cutoff = Cutoff(DAY)
+    spec = FeatureSpec.learn(Logs(ids, activity=visits), cutoff).limited_to(["activity_count_all"])
+    result = audit(Logs(ids, activity=visits), spec, [cutoff])
+    of_all = len(TRIALS) - 1
+    assert result.compared == of_all * len(ids) + len(ids)  # the last takes them one by one
+
+
 def test_more_customers_than_there_are_means_all(logs, cutoffs):
     assert sample(logs, cutoffs, 10**6, seed=0).customer_count == logs.customer_count
 
@@ -281,7 +306,8 @@ def test_the_audit_is_plain_json(logs, cutoffs):
     feature(unit="x", says="a planted leak")(ahead)
     told = found(logs, cutoffs, "ahead", customers=20).told()
     assert told["leaks"][0].keys() == {
-        "feature", "where", "trial", "fault", "customer_id", "cutoff", "value", "other", "customers"
+        "feature", "where", "trial", "fault", "mend", "customer_id", "cutoff", "value", "other",
+        "customers",
     }  # fmt: skip
     assert set(json.loads(json.dumps(told, allow_nan=False))) == {
         "columns", "customers", "cutoffs", "trials", "compared", "leaks"

@@ -185,6 +185,22 @@ class TestTheWay:
         assert "spend_sum_{window}" in shown
         assert "more churn" in shown
 
+    @pytest.mark.parametrize(
+        ("width", "hidden"),
+        [(80, "log, unit, windows, higher means"), (120, "log, unit"), (160, "")],
+    )
+    def test_the_catalogue_shows_whole_names_and_what_else_fits(
+        self, monkeypatch: pytest.MonkeyPatch, width: int, hidden: str
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", str(width))
+        shown = run("features", "list")
+        names = [f["name"] for f in told("features", "list")["features"]]
+        assert [name for name in names if name not in shown.stdout] == []
+        assert "spend in the window" in shown.stdout
+        assert max(map(len, shown.stdout.splitlines())) <= width
+        assert ("Not shown" in shown.stderr) == bool(hidden)
+        assert hidden in shown.stderr
+
     def test_the_audit_finds_nothing_in_the_built_in_features(self, in_project: Path) -> None:
         found = told("audit", "--customers", "50", "--cutoffs", "2")
         assert found["leaks"] == []
@@ -435,6 +451,14 @@ class TestBadInput:
         assert "while the logs begin on 2023-01-01, 517 days before" in said
         assert "purchases_count_2000d looks back" in fails(2, "train")
 
+    def test_a_moment_long_after_the_logs_is_told(self, ready: Path) -> None:
+        """Whatever happened in between is missing, and nobody seems to be there any more."""
+        options = ["--out", "f.parquet", "--as-of"]
+        assert told("features", "build", *options, "2025-01-06")["warnings"] == []
+        assert "the log ends on 2024-12-30, 152 days before 2025-06-01" in (
+            run("features", "build", *options, "2025-06-01").stderr
+        )
+
     def test_the_usual_windows_may_be_longer_than_the_history(self, ready: Path) -> None:
         made = told("features", "build", "--as-of", "2023-02-01", "--out", "f.parquet")
         assert made["rows"] > 0
@@ -449,6 +473,12 @@ class TestBadInput:
         (broken / "model.json").write_text((broken / "model.json").read_text() + " ")
         said = fails(5, "score", "--as-of", "2025-01-01", "--model", str(broken))
         assert "model.json was changed" in said
+
+    def test_scoring_long_after_the_log(self, in_project: Path, tmp_path: Path) -> None:
+        [warning] = told("score", "--as-of", "2025-02-01", "--out", str(tmp_path / "late.csv"))[
+            "warnings"
+        ]
+        assert warning.startswith("the log ends on 2024-12-30, 32 days before 2025-02-01")
 
     def test_scoring_when_nobody_is_at_risk(self, in_project: Path) -> None:
         said = fails(3, "score", "--as-of", "2030-01-01", "--out", "late.csv")
@@ -522,7 +552,7 @@ class TestOwnFeatures:
         ("returned", "said"),
         [
             ("1 / 0", "failed: ZeroDivisionError"),
-            ("p.sales.count(at)[:3]", "returned the shape (3,)"),
+            ("p.sales.count(at)[:3]", "the shape (3,)"),
             ("np.full(len(at), np.inf)", "returned inf for"),
         ],
     )

@@ -22,6 +22,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import stores
 from hypothesis import given, settings
@@ -38,10 +39,17 @@ from churnkit.features.own import load_own
 from churnkit.logs import Contract, CustomerLogs, LogCheck, LogMapping
 from churnkit.logs.store import StoredLogs, Told
 from churnkit.logs.storing import StoreWriter
-from churnkit.sources import SqlSource, connect, open_logs, private_folder, read_logs
+from churnkit.sources import (
+    FileSource,
+    SqlSource,
+    connect,
+    open_logs,
+    private_folder,
+    read_logs,
+)
 
 CUTOFFS = tuple(Cutoff.parse(day) for day in ("2023-03-01", "2023-07-01", "2024-01-01"))
-YEAR = 365 * 86_400
+YEAR, MONTH = 365 * 86_400, 28 * 86_400
 LAX = Contract(max_rejected_share=0.5)
 FEW_ROWS = 700  # of a chunk: customers straddle many borders
 
@@ -69,10 +77,10 @@ def dirty_shop() -> Shop:
     events = dirty(rng, 3000, event=kinds, ref=order_ids)
     answers = pa.table(
         {
-            "customer_id": ["anna", " زهرا"] * 20,
-            "ts": moments(rng, 40),
-            "instrument": ["nps", "NPS ", "csat", "mood"] * 10,
-            "score": pa.array(rng.integers(0, 12, 40).astype(float)),
+            "customer_id": ["anna", " زهرا", "anna", "anna "] * 50,
+            "ts": moments(rng, 200),
+            "instrument": ["nps", "NPS ", "csat", "mood"] * 50,
+            "score": pa.array(rng.integers(0, 12, 200).astype(float)),
         }
     )
     customers = pa.table(
@@ -108,9 +116,9 @@ def dirty(rng: np.random.Generator, rows: int, **columns: Any) -> pa.Table:
 
 
 def moments(rng: np.random.Generator, rows: int) -> pa.Array:
-    """Times of two years, many of them at midnight; a few are missing or out of this world."""
+    """Times of two years, many of them equal; a few are missing or out of this world."""
     seconds = rng.integers(0, 2 * YEAR, rows)
-    at = np.where(rng.random(rows) < 0.3, seconds // 86_400 * 86_400, seconds) + 1_641_000_000
+    at = np.where(rng.random(rows) < 0.3, seconds // MONTH * MONTH, seconds) + 1_641_000_000
     at[rng.random(rows) < 0.01] = 9_999_999_999
     return pa.array(at * 1_000_000, mask=rng.random(rows) < 0.01).cast(pa.timestamp("us"))
 
@@ -639,14 +647,14 @@ def test_features_of_ones_own_travel_to_the_executors(session, own_features, tmp
     spec = own_columns(shop, "purchases_count_all", "twice")
     frames = frames_of(session, shop.tables)
     features = spark.spark_features(frames, shop.cutoffs, spec, shop.contract)
-    spark.write_spark_features(features, str(tmp_path / "features"))
-    rows = session.read.parquet(str(tmp_path / "features"))
+    assert spark.write_spark_features(features, str(tmp_path / "features [1]")) == 3
+    rows = session.read.parquet(str(tmp_path / "features ?1?"))
     assert {tuple(row) for row in rows.collect()} == {
         ("10", "2023-03-01", 4, 8), ("2.5", "2023-03-01", 4, 8), ("7", "2023-03-01", 8, 16),
     }  # fmt: skip
     assert rows.schema["twice"].metadata["says"] == "twice the purchases"
     with pytest.raises(ConfigError, match="is there already"):
-        spark.write_spark_features(features, str(tmp_path / "features"))
+        spark.write_spark_features(features, str(tmp_path / "features [1]"))
 
 
 def test_what_fails_on_an_executor_is_told_as_churnkit_tells_it(session, own_features, tmp_path):
@@ -680,6 +688,47 @@ def test_frames_that_are_no_logs_are_refused_before_spark_works(session, change,
     frame = frames_of(session, numbered_shop().tables)["purchases"]
     with pytest.raises((ConfigError, DataError), match=found):
         spark.plan_spark(change(frame), CUTOFFS)
+
+
+def test_a_plan_knows_the_first_and_the_last_day_of_all_logs(session):
+    shop = zoned_shop()
+    logs = read_logs(**shop.tables, contract=shop.contract)
+    frames = frames_of(session, shop.tables)
+    plan = spark.plan_spark(frames, shop.cutoffs, contract=shop.contract, partitions=1)
+    assert plan.days == (logs.first_day("purchases"), logs.last_day("activity"))
+    assert str(plan.days[0]) == "2022-12-31"
+
+
+def test_only_parquet_files_are_read_by_spark_and_no_session_is_needed_to_say_so(tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_text("customer_id,ts\n")
+    with pytest.raises(ConfigError, match="Spark reads the purchases log from Parquet files only"):
+        spark.parquet_of({"purchases": FileSource(file)})
+    with pytest.raises(ConfigError, match="the activity log from Parquet"):
+        spark.parquet_of({"activity": SqlSource("sqlite:///shop.db", table="t")})
+    with pytest.raises(DataError, match="no such file"):
+        spark.parquet_of({"purchases": FileSource(tmp_path / "orders.parquet")})
+
+
+def test_a_file_with_the_signs_of_a_pattern_is_read_alone(session, tmp_path):
+    pq.write_table(pa.table({"who": ["right"]}), tmp_path / "p[1] {a,b}*.parquet")
+    pq.write_table(pa.table({"who": ["wrong"]}), tmp_path / "p1 a.parquet")
+    folder = tmp_path / "in [parts]" / "year=2024"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"who": ["part"]}), folder / "part.parquet")
+    files = {"purchases": tmp_path / "p[1] {a,b}*.parquet", "activity": folder.parent}
+    frames = spark.spark_frames(session, {log: FileSource(path) for log, path in files.items()})
+    assert [tuple(row) for row in frames["purchases"].collect()] == [("right",)]
+    assert [tuple(row) for row in frames["activity"].collect()] == [("part", 2024)]
+
+
+def test_a_damaged_file_and_a_folder_that_cannot_be_are_named(session, tmp_path):
+    damaged = tmp_path / "orders.parquet"
+    damaged.write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(DataError, match=r"orders\.parquet: Spark cannot read it: .*[Ff]ooter"):
+        spark.spark_frames(session, {"purchases": FileSource(damaged)})
+    with pytest.raises(DataError, match=r"out: Spark cannot write it: .* is not a directory"):
+        spark.write_spark_features(session.range(1), str(damaged / "out"))
 
 
 def test_a_session_that_runs_is_to_be_handed_in(session):

@@ -187,12 +187,28 @@ def test_reasons_are_in_whole_words(scores):
         ("spend_sum_365d", 12345.6, "spend in the last 365 days: 12,346"),
         ("purchases_count_30d", 0, "purchases in the last 30 days: 0"),
         ("recency", np.nan, "never bought"),
-        ("nps_class", -1, "last answered as detractor"),
-        ("nps_class", 0, "last answered as passive"),
-        ("nps_class", 1, "last answered as promoter"),
+        ("recency", 1, "last purchase 1 day ago"),
+        ("recency", 0, "last purchase 0 days ago"),
+        ("gap_mean", 0.25, "usually buys every 6 hours"),
+        ("gap_mean", 1 / 24, "usually buys every 1 hour"),
+        ("gap_mean", 1 / 144, "usually buys every 10 minutes"),
+        ("gap_mean", 3 / 86400, "usually buys every 3 seconds"),
+        ("gap_trend", 2.0, "its last interval was 2 times its mean interval"),
+        ("gap_trend", 0.04, "its last interval was 0.04 times its mean interval"),
+        ("nps_change", -6, "last nps answer against the one before: -6"),
+        ("nps_change", -0.001, "last nps answer against the one before: 0"),
+        ("returns_share_30d", 0.375, "share of returns in the last 30 days: 38%"),
+        ("days_since_visit", np.nan, "no visit so far"),
+        ("nps_class", -1, "last nps answer: detractor"),
+        ("nps_class", 0, "last nps answer: passive"),
+        ("nps_class", 1, "last nps answer: promoter"),
         ("nps_class", np.nan, "no nps answer"),
-        ("csat_class", 0, "last answered as not satisfied"),
-        ("csat_class", 1, "last answered as satisfied"),
+        ("nps_mean_365d", np.nan, "no nps answer in the last 365 days"),
+        ("nps_mean_all", np.nan, "no nps answer so far"),
+        ("purchases_count_all", 13, "purchases so far: 13"),
+        ("csat_class", 0, "last csat answer: not satisfied"),
+        ("csat_class", 1, "last csat answer: satisfied"),
+        ("year_sin", 0.5, "the time of the year"),
         ("purchases_trend_30d", np.nan, "no purchases in the last 30 days nor before"),
     ],
 )
@@ -219,6 +235,16 @@ def test_trends_in_words(now, before, said):
     trend = (now - before) / (now + before)
     assert sentence(COLUMNS["spend_trend_90d"], trend) == (
         f"spend in the last 90 days against the time before: {said}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("less", "said"),
+    [(-1.3, "far behind"), (-0.3, "behind"), (0, "alike"), (0.3, "ahead"), (0.7, "far ahead")],
+)
+def test_trends_are_told_next_to_those_of_all(less, said):
+    assert sentence(COLUMNS["trend_against_market_90d"], less) == (
+        f"trend of purchases in the last 90 days next to that of all customers: {said}"
     )
 
 

@@ -182,7 +182,8 @@ def test_every_column_says_what_it_is(everything):
         assert column.feature.unit
         assert column.says
         assert "{" not in column.says
-        assert column.reads.count("{value}") == 1
+        is_of_calendar = column.name in ("year_sin", "year_cos")  # a sine tells nobody anything
+        assert column.reads.count("{value}") == (not is_of_calendar)
 
 
 def test_what_is_counted_is_zero_where_there_is_none_and_all_else_is_missing(everything):

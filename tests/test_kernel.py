@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from churnkit.clock import Cutoff
 from churnkit.dataset import build_dataset
-from churnkit.features import FeatureSpec, build_features
+from churnkit.features import FeatureSpec, build_features, known, plan_features
 from churnkit.index import ActivityIndex, BlockIndex, EventIndex, Observations
+from churnkit.index import events as lookups
 from churnkit.labels import Question
 from churnkit.logs import Contract, Events, Instrument, Logs
 from churnkit.sources import read_logs
@@ -161,6 +162,11 @@ def big_shop(seed, customers=30, visits=250, rows=500):
     return {log: f.assign(ts=pd.to_datetime(f["ts"], unit="us")) for log, f in frames.items()}
 
 
+def named(frames):
+    """The frames with ids as text."""
+    return {log: f.assign(customer_id=f["customer_id"].astype(str)) for log, f in frames.items()}
+
+
 # ── From frames to logs, with and without DuckDB ────────────────────────────────────────────
 
 
@@ -267,8 +273,14 @@ def test_features_are_those_of_the_reference(frames):
 def test_features_of_long_histories_are_those_of_the_reference(seed):
     frames = big_shop(seed)
     built = build_features(read(frames), CUTOFFS)
-    frames = {log: f.assign(customer_id=f["customer_id"].astype(str)) for log, f in frames.items()}
-    assert_as_in_the_reference(built, frames, CUTOFFS)
+    assert_as_in_the_reference(built, named(frames), CUTOFFS)
+
+
+def test_of_histories_that_outgrow_the_memory_intervals_are_those_of_the_reference(monkeypatch):
+    monkeypatch.setattr(lookups, "_CELLS_AT_ONCE", 1)  # one cutoff after the other
+    frames = named(big_shop(seed=4))
+    cutoffs = [CUTOFF.shifted(-9 * k) for k in range(12)]
+    assert_as_in_the_reference(build_features(logs_of(frames), cutoffs), frames, sorted(cutoffs))
 
 
 @quick
@@ -293,7 +305,7 @@ def test_labels_are_those_of_the_reference(frames, churn, at, horizon, lookback)
 def test_a_dataset_holds_the_customers_at_risk_with_their_labels(churn):
     frames = big_shop(seed=3)
     dataset = build_dataset(read(frames), Question(churn, 30, 90), CUTOFFS)
-    frames = {log: f.assign(customer_id=f["customer_id"].astype(str)) for log, f in frames.items()}
+    frames = named(frames)
     labels = {c.us: reference.labels(frames, churn, c.us, 30, 90) for c in CUTOFFS}
     expected = by_customer(pd.concat(labels).query("at_risk"))
     keys = zip(dataset.features.cutoff, dataset.features.customer_id, strict=True)
@@ -482,3 +494,95 @@ def test_a_cutoff_before_every_event_gives_an_empty_table():
 def test_a_cutoff_named_twice_gives_its_rows_once():
     logs = logs_of({"activity": frame_of("activity", [("9", EARLIER.us, "visit", None)])})
     assert_same_features(build_features(logs, [CUTOFF, CUTOFF]), build_features(logs, CUTOFF))
+
+
+def test_features_at_no_cutoff_are_refused():
+    logs = logs_of({"activity": frame_of("activity", [("9", EARLIER.us, "visit", None)])})
+    with pytest.raises(ValueError, match="at no cutoff"):
+        build_features(logs, [])
+
+
+# ── What the authors of features may rely on ────────────────────────────────────────────────
+
+
+@pytest.fixture
+def visits():
+    """One customer's visits, one, two and four days before the cutoff, and one that is to come."""
+    ts = CUTOFF.us - np.array([4, 2, 1, -1]) * DAY
+    return EventIndex(Events(np.zeros(4, dtype=np.int64), ts, {"value": np.arange(4)}), 1)
+
+
+def test_what_features_share_cannot_be_written_to(visits):
+    at = Observations.of_all(1, [CUTOFF])
+    value = np.array([10.0])
+    block = BlockIndex(Logs(np.array(["anna"], dtype=object), yearly_value=value))
+    shared = [visits.count(at), at.us, at.customer, at.nth, visits.events.ts]
+    shared += [visits.events.columns["value"], block.customer_ids, block.yearly_value]
+    for values in shared:
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = 0
+    assert visits.count(at).tolist() == [3]
+    value[:] = 20  # what the caller gave stays the caller's
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda visits, at: visits.count(at, 30, ago=-30),
+        lambda visits, at: visits.count(at, -30),
+        lambda visits, at: visits.sum("value", at, 30, ago=-1),
+        lambda visits, at: visits.last("value", at, back=-1),
+        lambda visits, at: visits.days_since_nth(0, at),
+        lambda visits, at: visits.gap_quantile(90, at),
+        lambda visits, at: visits.gap_quantile(0, at),
+    ],
+)
+def test_what_would_be_the_future_or_of_somebody_else_is_refused(visits, ask):
+    with pytest.raises(ValueError, match=r"future|is the first|quantile"):
+        ask(visits, Observations.of_all(1, [CUTOFF]))
+
+
+def test_quantiles_of_intervals_are_those_before_the_cutoff(visits):
+    at = Observations.of_all(1, [CUTOFF.shifted(-3), CUTOFF.shifted(-1), CUTOFF, CUTOFF.shifted(2)])
+    np.testing.assert_array_equal(visits.gap_quantile(1.0, at), [np.nan, 2, 2, 2])
+    np.testing.assert_array_equal(visits.gap_median(at), [np.nan, 2, 1.5, 2])
+
+
+def test_observations_may_come_in_any_order_and_more_than_once(visits):
+    cutoffs = (CUTOFF, CUTOFF.shifted(2))
+    at = Observations(np.zeros(3, dtype=np.int64), np.array([1, 0, 1]), cutoffs)
+    assert visits.count(at).tolist() == [4, 3, 4]
+    assert visits.gap_median(at).tolist() == [2, 1.5, 2]
+
+
+def test_an_index_that_is_gone_is_not_taken_for_the_next_one(visits):
+    """Python gives the place of an object that is gone to the next one."""
+    at = Observations.of_all(1, [CUTOFF])
+    for day, later in [(4, 2), (2, 1), (1, 0)] * 3:
+        ts = np.array([CUTOFF.us - day * DAY])
+        other = EventIndex(Events(np.zeros(1, dtype=np.int64), ts, {}), 1)
+        assert visits.count_after_last(other, at).tolist() == [later]
+        del other
+
+
+def test_what_closes_a_ticket_is_up_to_the_author():
+    kinds = ("answered", "asked", "gave_up")
+    ts = CUTOFF.us - np.array([3, 2, 1]) * DAY
+    events = Events(np.zeros(3, dtype=np.int64), ts, {"kind": np.array([1, 1, 2])}, {"kind": kinds})
+    activity, at = ActivityIndex(events, 1), Observations.of_all(1, [CUTOFF])
+    assert activity.tickets("asked", "answered").open_count(at).tolist() == [2]
+    assert activity.tickets("asked", "gave_up").open_count(at).tolist() == [1]
+
+
+def test_what_is_asked_is_found_out_from_nobody():
+    """Each customer is looked at once, be it one with millions of events."""
+    logs, asked = logs_of(big_shop(seed=5)), []
+
+    def counted(block, at):
+        asked.append(len(at))
+        return known(block, at)
+
+    plan = plan_features(logs, CUTOFFS)
+    for _ in plan.rows(logs, counted):
+        pass
+    assert asked == [logs.customer_count * len(CUTOFFS)]

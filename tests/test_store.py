@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -370,6 +371,22 @@ def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
     monkeypatch.setattr(BlockWriter, "write", full)
     with pytest.raises(DataError, match="the activity frame: there is not enough memory or room"):
         opened(activity=visits("a", 1), spill=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only some systems have a full disk")
+def test_a_file_for_whose_end_there_is_no_room_is_closed_all_the_same():
+    writer = BlockWriter(Path("/dev/full"), pa.schema([("ts", pa.int64())]))
+    with pytest.raises(OSError, match="No space left") as told:
+        writer.close()
+    assert told.value.errno == errno.ENOSPC
+    writer.close()
+
+
+@pytest.mark.parametrize("amount", ["lots", "4 potatoes"])
+def test_a_limit_that_is_no_amount_of_memory_is_named(tmp_path, amount):
+    with pytest.raises(ConfigError, match=f"memory_limit = '{amount}' is no amount of memory"):
+        opened(activity=visits("a", 1), memory_limit=amount, spill=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -182,7 +182,11 @@ def build(
     ] = None,
     cutoffs: Annotated[
         int | None,
-        typer.Option(min=1, max=180, help="So many cutoffs, the last one at --as-of."),
+        typer.Option(
+            min=1,
+            max=180,
+            help="So many cutoffs, the last one at --as-of; 12 if only --every is given, else 1.",
+        ),
     ] = None,
     config: Config = _TOML,
     as_json: Json = False,

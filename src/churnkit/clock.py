@@ -83,9 +83,12 @@ class Cutoff:
             If the text is neither an ISO date nor an ISO timestamp, or the zone is unknown.
         """
         when = _as_datetime(moment)
-        local = when if when.tzinfo else when.replace(tzinfo=zone_named(zone))
+        business = zone_named(zone)
+        aware = when if when.tzinfo else when.replace(tzinfo=business)
         try:
-            return cls((local.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1), zone)
+            utc = aware.astimezone(UTC)
+            utc.astimezone(business)  # the calendar must hold it there, too
+            return cls((utc - _EPOCH) // timedelta(microseconds=1), zone)
         except (ValueError, OverflowError) as error:  # NaT, or beyond the years 1 to 9999
             raise _no_date(moment) from error
 
@@ -216,7 +219,7 @@ def cutoffs_back_from(
     """Up to ``count`` cutoffs in rising order, so far apart, the latest being ``last``.
 
     Months are counted back from the last cutoff: of one on a 31st, those in shorter months lie on
-    their last day.
+    their last day. A day that a zone left out, as Samoa did one in 2011, has no cutoff of its own.
 
     Raises
     ------
@@ -224,7 +227,7 @@ def cutoffs_back_from(
         If they begin before the year 1.
     """
     try:
-        grid = [_earlier(last, every, k) for k in range(count)]
+        grid = {_earlier(last, every, k) for k in range(count)}
     except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{count} cutoffs back from {last} begin before the year 1", "Ask for fewer."

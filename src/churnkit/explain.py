@@ -139,16 +139,39 @@ def _expected_pull(values: np.ndarray, told: list[FeatureColumn]) -> np.ndarray:
 
 
 def sentence(column: FeatureColumn, value: float) -> str:
-    """A feature and its value in words."""
+    """A feature and its value in words.
+
+    What ``reads`` calls ``{value} days`` is told in days, hours, minutes or seconds; shares are
+    told in percent, and trends as more or less than before.
+    """
     if np.isnan(value):
         return column.unknown
     in_words = _IN_WORDS.get(column.feature.unit, _number)
-    return column.reads.format(value=in_words(value))
+    return column.reads.replace("{value} days", _span(value)).format(value=in_words(value))
 
 
 def _number(value: float) -> str:
-    digits = 1 if abs(value) < 10 and value != round(value) else 0
-    return f"{value:,.{digits}f}"
+    digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2
+    shown = f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: there is no "-0"
+    return shown.rstrip("0").rstrip(".") if digits else shown
+
+
+def _span(days: float) -> str:
+    """Days in the unit in which they are at least one: "every 0 days" would say nothing."""
+    fitting = (unit for unit, per_day in _IN_A_DAY.items() if abs(days) * per_day >= 1)
+    unit = next(fitting, "second" if days else "day")
+    number = _number(days * _IN_A_DAY[unit])
+    return f"{number} {unit}" if number == "1" else f"{number} {unit}s"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def _next_to_all(value: float) -> str:
+    edges = (-0.5, -0.1, 0.1, 0.5)
+    words = ("far behind", "behind", "alike", "ahead", "far ahead")
+    return words[int(np.searchsorted(edges, value, side="right"))]
 
 
 def _trend(value: float) -> str:
@@ -157,8 +180,12 @@ def _trend(value: float) -> str:
     return words[int(np.searchsorted(edges, value, side="right"))]
 
 
+_IN_A_DAY = {"day": 1, "hour": 24, "minute": 24 * 60, "second": 24 * 60 * 60}
+
 _IN_WORDS: dict[str, Callable[[float], str]] = {
     "-1..1": _trend,
+    "-2..2": _next_to_all,
+    "share": _share,
     "nps class": lambda value: ("detractor", "passive", "promoter")[int(value) + 1],
     "ces class": lambda value: ("not easy", "easy")[int(value)],
     "csat class": lambda value: ("not satisfied", "satisfied")[int(value)],

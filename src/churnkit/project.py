@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from churnkit.sinks import write_table
 from churnkit.sources import inspect_logs
 from churnkit.sources.stores.address import Address, rooted
 from churnkit.training import Training, train
+
+_UNSEEN_DAYS = 7  # so long is no shop closed, nor a load late, without anybody noticing
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def build_project(
     Returns
     -------
     dict
-        ``cutoffs``, ``out``, ``rows`` and ``features``, the number of columns.
+        ``cutoffs``, ``out``, ``rows``, ``features``, the number of columns, and ``warnings``.
 
     Raises
     ------
@@ -149,39 +152,56 @@ def build_project(
         return _build_on_spark(settings, cutoffs, out, ending, progress)
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
-        _require_known(logs, min(cutoffs))
-        _require_history(settings, logs, max(cutoffs))
         spec = FeatureSpec.learn(logs, max(cutoffs), settings.windows)
+        _require_known(_days(logs), min(cutoffs))
+        _require_history(settings, spec, _days(logs), max(cutoffs))
         plan = plan_features(logs, cutoffs, spec)
         progress(f"building {len(plan.columns)} features as of {', '.join(map(str, cutoffs))}")
         rows = _write_features(logs, plan, out, ending, settings.sha256)
-    return _built(plan, out, rows)
+        unseen = _unseen(_days(logs)[1], max(cutoffs))
+    return _built(plan, out, rows, [unseen] if unseen else [])
 
 
-def _built(plan: FeaturePlan, out: Path, rows: int) -> dict[str, Any]:
+def _built(plan: FeaturePlan, out: Path, rows: int, warnings: Sequence[str] = ()) -> dict[str, Any]:
     return {
         "cutoffs": [str(cutoff) for cutoff in plan.cutoffs],
         "out": str(out),
         "rows": rows,
         "features": len(plan.columns),
+        "warnings": list(warnings),
     }
 
 
 def _build_on_spark(
     settings: Settings, cutoffs: Sequence[Cutoff], out: Path, ending: str, progress: Progress
 ) -> dict[str, Any]:
-    from churnkit.engines.spark import plan_spark, spark_frames, spark_session, write_spark_features
+    from churnkit.engines.spark import (
+        parquet_of,
+        plan_spark,
+        spark_frames,
+        spark_session,
+        write_spark_features,
+    )
 
     if ending != ".parquet":
         raise ConfigError(f"{out}: Spark writes a folder of Parquet files", "End it in .parquet.")
+    if out.exists():  # before Spark works for nothing
+        raise ConfigError(f"{out} is there already", "Remove it, or name another.")
+    sources = parquet_of(settings.sources())
     progress(f"starting Spark at {settings.engine.master}")
     with spark_session(settings.engine.master) as session:
         progress("checking the logs on Spark")
-        frames = spark_frames(session, settings.sources())
+        frames = spark_frames(session, sources)
         asked = plan_spark(frames, cutoffs, contract=settings.contract(), windows=settings.windows)
+        _require_known(asked.days, min(cutoffs))
+        _require_history(settings, asked.plan.spec, asked.days, max(cutoffs))
         progress(f"building {len(asked.plan.columns)} features")
-        write_spark_features(asked.features(), str(out))
-        return _built(asked.plan, out, session.read.parquet(str(out)).count())
+        rows = write_spark_features(asked.features(), str(out))
+    # Spark keeps what is told of columns, but nothing of the table; it overlooks such a file.
+    told = asked.plan.schema({"config": settings.sha256}).metadata
+    beside = json.dumps({key.decode(): text.decode() for key, text in told.items()}, indent=2)
+    (out / "_churnkit.json").write_text(beside + "\n", encoding="utf-8")
+    return _built(asked.plan, out, rows)
 
 
 def _write_features(
@@ -229,8 +249,8 @@ def _days(logs: CustomerLogs) -> tuple[Cutoff, Cutoff]:
     return first, max(logs.last_day(log) for log in logs.measures)
 
 
-def _require_known(logs: CustomerLogs, cutoff: Cutoff) -> None:
-    first, last = _days(logs)
+def _require_known(days: tuple[Cutoff, Cutoff], cutoff: Cutoff) -> None:
+    first, last = days
     if precedes_all(cutoff, first):
         raise DataError(
             f"nothing is known as of {cutoff}: the logs run from {first} to {last}",
@@ -238,14 +258,15 @@ def _require_known(logs: CustomerLogs, cutoff: Cutoff) -> None:
         )
 
 
-def _require_history(settings: Settings, logs: CustomerLogs, last: Cutoff) -> None:
+def _require_history(
+    settings: Settings, spec: FeatureSpec, known: tuple[Cutoff, Cutoff], last: Cutoff
+) -> None:
     """Refuse windows of the user's that no row can fill; the usual ones may be empty."""
     if "windows" not in settings.features.model_fields_set:
         return
-    first, _ = _days(logs)
+    first, _ = known
     for days in settings.features.windows:
         if reaches_back(last, days, first):
-            spec = FeatureSpec.learn(logs, last, settings.windows)
             names = [column.name for column in spec.columns() if column.window == days]
             span = (last.local.date() - first.local.date()).days
             raise ConfigError(
@@ -288,7 +309,9 @@ def train_project(settings: Settings, progress: Progress = silent) -> Trained:
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
         question.require(logs)
-        _require_history(settings, logs, schedule.last_known(logs, question))
+        last = schedule.last_known(logs, question)
+        spec = FeatureSpec.learn(logs, last, settings.windows)
+        _require_history(settings, spec, _days(logs), last)
         training = train(logs, question, schedule, progress, recipe=settings.recipe())
     progress("writing and registering the model")
     policy = settings.policy()
@@ -340,6 +363,7 @@ def score_project(
     with settings.open_logs() as logs:
         progress(f"scoring as of {as_of}")
         scores = score(loaded, logs, as_of, settings.policy())
+        unseen = _unseen(logs.last_day(loaded.question.log), as_of)
     paths = {
         "scores": out or settings.scores_path(as_of),
         "report": report or settings.report_path(as_of),
@@ -349,7 +373,9 @@ def score_project(
     if settings.output.url is not None:
         progress(f"publishing to the table {settings.output.table}")
         told["table"] = _publish(scores, settings)
-    warnings = [w for w in (warning, _other_question(settings, card), _seen(card, as_of)) if w]
+    warnings = [
+        w for w in (warning, _other_question(settings, card), _seen(card, as_of), unseen) if w
+    ]
     summary = summarise(scores, card, logs, warnings)
     write_report(summary, paths["report"])
     return {**summary, "paths": told}
@@ -370,6 +396,17 @@ def _seen(card: dict[str, Any], as_of: Cutoff) -> str:
     return (
         f"the model learnt from what happened up to {card['horizon_days']} days after {last}, "
         f"later than {as_of}: these scores look better than they would have been then"
+    )
+
+
+def _unseen(last: Cutoff, cutoff: Cutoff) -> str:
+    """A warning if the logs end, on the day of ``last``, long before a cutoff."""
+    if not horizon_ends_by(last, 1 + _UNSEEN_DAYS, cutoff):
+        return ""
+    days = (cutoff.local.date() - last.local.date()).days - 1
+    return (
+        f"the log ends on {last}, {days:,} days before {cutoff}: what happened since is not known, "
+        "and all customers look silent"
     )
 
 

@@ -16,6 +16,8 @@ from churnkit.sources import FileSource, Source, SqlSource
 from churnkit.sources.stores.address import require_no_password, rooted
 
 ALLOWED_BY_DEFAULT = 0.05
+_LEAST_MEGABYTES = 50
+_MEGABYTES = {"K": 0.001, "M": 1.0, "G": 1e3, "T": 1e6}
 _OF_FILES, _OF_STORES = ("encoding", "delimiter", "sheet"), ("table", "query")
 
 # Strict, since `true` is not one day. The limits keep every cutoff after the year 1.
@@ -53,6 +55,14 @@ def _rising(windows: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(windows))
 
 
+def _enough(memory: str) -> str:
+    told = memory.removesuffix("B").removesuffix("i")
+    if float(told[:-1]) * _MEGABYTES[told[-1]] < _LEAST_MEGABYTES:
+        raise ValueError(f"{memory} reads no log; take {_LEAST_MEGABYTES}MB or more")
+    return memory
+
+
+Memory = Annotated[str, Field(pattern=r"^\d{1,6}(\.\d+)? ?[KMGT]i?B$"), AfterValidator(_enough)]
 Windows = Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(_rising)]
 Every = Days | Literal["week", "month"]
 EngineName = Literal["duckdb", "memory", "postgres", "spark"]
@@ -294,7 +304,7 @@ class EngineSection(Section):
 
     name: EngineName = "duckdb"
     """DuckDB sorts on disk, memory holds everything at once; postgres sorts on the server."""
-    memory_limit: str | None = Field(default=None, pattern=r"^\d{1,6}(\.\d+)? ?[KMGT]i?B$")
+    memory_limit: Memory | None = None
     """Memory of the engine, such as "4GB"; what does not fit goes to the spill folder."""
     spill: Path | None = None
     """Folder for what does not fit into memory; by default that for temporary files."""

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from churnkit.audit import value_in_words
 from churnkit.lights import SHAPES
 from churnkit.logs.profile.finding import some
 
@@ -25,6 +26,7 @@ _MONTHS_SHOWN, _BAR = 36, 40
 _EXPECTED = {"up": "more churn", "down": "less churn", "": ""}
 _PIPED_WIDTH = 160
 _METRIC_WIDTH = 20
+_FEATURES_WIDTH = {"log": 140, "unit": 140, "windows": 100, "higher means": 120}
 
 
 def out() -> Console:
@@ -262,28 +264,41 @@ def _show_horizon(console: Console, horizon: Mapping[str, Any]) -> None:
 
 
 def show_features(features: Sequence[Mapping[str, Any]]) -> None:
-    """Every feature with its unit, windows, expected direction and meaning."""
-    rows = [
-        [
-            told["name"] + ("_{window}" if told["windows"] else ""),
-            told["log"] or "all",
-            told["unit"],
-            ", ".join("all" if days is None else str(days) for days in told["windows"]),
-            _EXPECTED[told["direction"]],
-            told["says"] + (" (your own)" if told["own"] else ""),
-        ]
-        for told in features
-    ]
-    columns = ["feature", "log", "unit", "windows", "higher means", "meaning"]
-    out().print(table(f"{len(rows)} features", columns, rows))
+    """Every feature with its meaning and, as far as the width allows, what else is known of it."""
+    console = out()
+    told_of = {
+        "feature": [told["name"] + ("_{window}" if told["windows"] else "") for told in features],
+        "log": [told["log"] or "all" for told in features],
+        "unit": [told["unit"] for told in features],
+        "windows": [
+            " ".join("all" if days is None else str(days) for days in told["windows"])
+            for told in features
+        ],
+        "higher means": [_EXPECTED[told["direction"]] for told in features],
+        "meaning": [
+            told["says"].replace("{window}", "in the window")
+            + (" (your own)" if told["own"] else "")
+            for told in features
+        ],
+    }
+    columns = [name for name in told_of if console.width >= _FEATURES_WIDTH.get(name, 0)]
+    rows = list(zip(*(told_of[name] for name in columns), strict=True))
+    shown = table(f"{len(rows)} features", columns, rows)
+    shown.columns[0].no_wrap = True  # a name is to be copied
+    console.print(shown)
+    hidden = [name for name in told_of if name not in columns]
+    if hidden:
+        note(f"Not shown for want of width: {', '.join(hidden)}; --json tells everything.")
 
 
 def show_built(told: Mapping[str, Any]) -> None:
     """What a feature table holds, and where it is."""
+    for warning in told["warnings"]:
+        note(f"Warning: {warning}")
     cutoffs = told["cutoffs"]
     when = cutoffs[0] if len(cutoffs) == 1 else f"{cutoffs[0]} to {cutoffs[-1]}"
     out().print(
-        f"Wrote {told['rows']:,} rows × {told['features']} features to {told['out']}\n"
+        f"Wrote {some(told['rows'], 'row')} × {told['features']} features to {told['out']}\n"
         f"As of {when}, {some(len(cutoffs), 'cutoff')}.",
         soft_wrap=True,
     )
@@ -303,12 +318,18 @@ def show_audit(told: Mapping[str, Any]) -> None:
         return
     columns = ["feature", "trial", "customer", "as of", "was", "became", "customers"]
     keys = ["feature", "trial", "customer_id", "cutoff", "value", "other", "customers"]
-    rows = [[_missing_told(leak[key]) for key in keys] for leak in told["leaks"]]
+    rows = [
+        [value_in_words(leak[key]) if key in {"value", "other"} else leak[key] for key in keys]
+        for leak in told["leaks"]
+    ]
     console.print(table("Leaks", columns, rows))
-
-
-def _missing_told(value: Any) -> Any:
-    return "missing" if value is None else value
+    console.print()
+    trials: dict[tuple[str, str], list[str]] = {}
+    for leak in told["leaks"]:
+        showing = trials.setdefault((leak["fault"], leak["mend"]), [])
+        showing += [leak["trial"]] if leak["trial"] not in showing else []
+    meanings = [[", ".join(names), fault, mend] for (fault, mend), names in trials.items()]
+    console.print(table("What that means", ["trial", "the feature", "mend"], meanings))
 
 
 def show_training(summary: Mapping[str, Any], models: Sequence[Mapping[str, Any]]) -> None:

@@ -1,9 +1,9 @@
 """The audit: features are built again where they must not change, and compared to the last bit.
 
 A feature sees what its customer did before the cutoff and, if it says so, what all customers did
-before it. Nothing that happens from the cutoff on may change it, nor another name, nor another
-date of everything, nor, unless it asks for the market, other customers. `TRIALS` holds the ways in
-which the logs are changed.
+before it. Nothing that happens from the cutoff on may change it, nor another cutoff, nor another
+name, nor another date of everything, nor, unless it asks for the market, other customers.
+`TRIALS` holds the ways in which the logs are changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from churnkit.errors import ConfigError, DataError, GateRefused
 from churnkit.features import FeatureColumn, Features, FeatureSpec, build_features
 from churnkit.logs import CustomerLogs, Logs
 
-__all__ = ["TRIALS", "Audit", "Leak", "Trial", "audit"]
+__all__ = ["TRIALS", "Audit", "Leak", "Trial", "audit", "value_in_words"]
 
 Progress = Callable[[str], None]
 """Told what is being done now."""
@@ -39,8 +39,8 @@ class Leak:
         Name of the column.
     where
         File and line of its function.
-    trial, fault
-        What was done, and what the feature does wrong.
+    trial, fault, mend
+        What was done, what the feature does wrong, and how to mend it.
     customer_id, cutoff
         The first customer and cutoff that show it.
     value, other
@@ -53,6 +53,7 @@ class Leak:
     where: str
     trial: str
     fault: str
+    mend: str
     customer_id: str
     cutoff: str
     value: float | None
@@ -105,10 +106,19 @@ class Audit:
         raise GateRefused(
             f"{len(names)} of {self.columns} features are not point-in-time: "
             f"{', '.join(names[:_NAMES_TOLD])}{more}. {first.feature} ({first.where}) of customer "
-            f"{first.customer_id} as of {first.cutoff} was {first.value} and is {first.other} "
-            f"with {first.trial}: {first.fault}",
-            "Read events by the methods that take the observations, such as p.sales.count(at, 30).",
+            f"{first.customer_id} as of {first.cutoff} was {value_in_words(first.value)} and, in "
+            f"the trial “{first.trial}”, {value_in_words(first.other)}: {first.fault}",
+            first.mend,
         )
+
+
+def value_in_words(value: float | None) -> str:
+    """A value of a feature as text, to the last bit; ``missing`` if there is none.
+
+    >>> value_in_words(3.0), value_in_words(0.1), value_in_words(None)
+    ('3', '0.1', 'missing')
+    """
+    return "missing" if value is None else str(value).removesuffix(".0")
 
 
 def audit(
@@ -145,13 +155,14 @@ def audit(
     """
     progress(f"choosing {customers} customers")
     some = sample(logs, cutoffs, customers, seed)
-    search = _Search(some, spec, {c: _built(some, c, spec) for c in cutoffs})
+    search = _Search(some, spec, {c: build_features(some, c, spec) for c in cutoffs})
     for number, trial in enumerate(TRIALS, start=1):
         progress(f"trial {number} of {len(TRIALS)}: {trial.name}")
         search.make(trial, np.random.default_rng([seed, number]))
     if not search.compared:
         raise DataError(
-            f"nobody is known as of {' or '.join(map(str, cutoffs))}", "Ask for more cutoffs."
+            f"nobody is known as of {' or '.join(map(str, cutoffs))}",
+            "Ask for more cutoffs, or give a longer log.",
         )
     return Audit(
         columns=len(spec.columns()),
@@ -184,7 +195,7 @@ class _Search:
             logs, at, before = self._logs, cutoff, known
             if trial.without_clocks and logs.zone != "UTC":
                 logs, at = replace(logs, zone="UTC"), replace(cutoff, zone="UTC")
-                before = _built(logs, at, self._spec)
+                before = build_features(logs, at, self._spec)
             for variant in trial.variants(logs, at, rng):
                 after = _built_in(trial, variant, self._spec)
                 self._compare(trial, columns, cutoff, before, after)
@@ -205,7 +216,7 @@ class _Search:
         after: Features,
     ) -> None:
         ids, row, other = np.intersect1d(
-            before.customer_id.astype(str), after.customer_id.astype(str), return_indices=True
+            before.customer_id, after.customer_id, assume_unique=True, return_indices=True
         )
         self.compared += len(ids) * len(columns)
         for column in columns:
@@ -221,6 +232,7 @@ class _Search:
                         where=column.feature.where,
                         trial=trial.name,
                         fault=trial.fault,
+                        mend=trial.mend,
                         customer_id=str(ids[first]),
                         cutoff=str(cutoff),
                         value=_number(was[first]),
@@ -230,18 +242,15 @@ class _Search:
                 )
 
 
-def _built(logs: Logs, cutoff: Cutoff, spec: FeatureSpec) -> Features:
-    return build_features(logs, cutoff, spec)
-
-
 def _built_in(trial: Trial, variant: Variant, spec: FeatureSpec) -> Features:
     """The features of changed logs, under the ids that their customers had before."""
     try:
-        built = _built(variant.logs, variant.cutoff, spec)
+        built = build_features(variant.logs, (variant.cutoff, *variant.beside), spec)
     except ConfigError as error:
         raise ConfigError(
-            f"{error.found} (as of {variant.cutoff}, with {trial.name})", error.mend
+            f"{error.found} (as of {variant.cutoff}, in the trial “{trial.name}”)", error.mend
         ) from error
+    built = built.where(built.cutoff == variant.cutoff.us)
     if not variant.old_ids:
         return built
     ids = np.array([variant.old_ids[new] for new in built.customer_id], dtype=object)

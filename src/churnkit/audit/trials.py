@@ -16,6 +16,11 @@ _WEEKS = 13  # a quarter: another month, another season
 _DELAY, _AHEAD = 30, 60  # days by which events are moved, and within which some are made up
 _ALONE = 20
 
+_FUTURE = "it sees what happens at or after the cutoff"
+_BY_METHODS = (
+    "Read events by the methods that take the observations, such as p.sales.count(at, 30)."
+)
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -27,11 +32,14 @@ class Variant:
         What is built.
     old_ids
         New id → old id, if the customers have new ones.
+    beside
+        Other cutoffs that are built with it.
     """
 
     logs: Logs
     cutoff: Cutoff
     old_ids: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[Cutoff, ...] = ()
 
 
 def _nothing(_: Feature) -> bool:
@@ -44,8 +52,8 @@ class Trial:
 
     Attributes
     ----------
-    name, fault
-        What is done, and what a feature does wrong that changes thereby.
+    name, fault, mend
+        What is done, what a feature does wrong that changes thereby, and how to mend it.
     variants
         Makes the changed logs of a cutoff.
     spares
@@ -56,6 +64,7 @@ class Trial:
 
     name: str
     fault: str
+    mend: str
     variants: Callable[[Logs, Cutoff, np.random.Generator], Iterator[Variant]]
     spares: Callable[[Feature], bool] = _nothing
     without_clocks: bool = False
@@ -63,6 +72,11 @@ class Trial:
 
 def _again(logs: Logs, cutoff: Cutoff, _: np.random.Generator) -> Iterator[Variant]:
     yield Variant(logs, cutoff)
+
+
+def _among_others(logs: Logs, cutoff: Cutoff, _: np.random.Generator) -> Iterator[Variant]:
+    """As in training, which asks for many cutoffs at once."""
+    yield Variant(logs, cutoff, beside=(cutoff.shifted(-_DELAY), cutoff.shifted(_DELAY)))
 
 
 def _dropped(logs: Logs, cutoff: Cutoff, _: np.random.Generator) -> Iterator[Variant]:
@@ -85,7 +99,7 @@ def _changed(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[V
 
 
 def _added(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[Variant]:
-    """All events happen once more: each third at the cutoff itself, the others after it."""
+    """What came before the cutoff comes once more: each third at the cutoff, the others later."""
 
     def change(events: Events) -> Events:
         past = np.flatnonzero(seen_before(events.ts, cutoff))
@@ -131,25 +145,45 @@ def _in_order(events: Events) -> Events:
     return replace(events, customer=events.customer[order], ts=events.ts[order], columns=columns)
 
 
-REPEATED = Trial("built twice", "it is not the same twice, as if it were random", _again)
+REPEATED = Trial(
+    "built twice",
+    "it is not the same twice, as if it were random",
+    "Compute it from the events and the cutoff alone, without random numbers or what is kept "
+    "from call to call.",
+    _again,
+)
 """What the other trials rely on."""
 
 TRIALS: tuple[Trial, ...] = (
     REPEATED,
-    Trial("the future dropped", "it sees what happens at or after the cutoff", _dropped),
-    Trial("the future changed", "it sees what happens at or after the cutoff", _changed),
-    Trial("events added to the future", "it sees what happens at or after the cutoff", _added),
+    Trial(
+        "other cutoffs beside",
+        "its value at one cutoff depends on the others that are asked for",
+        "Return for each observation what holds at its own cutoff: at.us, not one of at.cutoffs.",
+        _among_others,
+    ),
+    Trial("the future dropped", _FUTURE, _BY_METHODS, _dropped),
+    Trial("the future changed", _FUTURE, _BY_METHODS, _changed),
+    Trial("events added to the future", _FUTURE, _BY_METHODS, _added),
     Trial(
         f"everything {_WEEKS} weeks later",
-        "it depends on the date, and does not say so (seasonal=True)",
+        "it depends on the date, and does not say so",
+        "Say seasonal=True if it means the season; else count from the cutoff, at.us.",
         _moved,
         spares=lambda feature: feature.seasonal,
         without_clocks=True,
     ),
-    Trial("customers renamed", "it depends on ids, or on the order of customers", _renamed),
+    Trial(
+        "customers renamed",
+        "it depends on ids, or on the order of customers",
+        "Return for each observation what its customer did: at.customer is only a position.",
+        _renamed,
+    ),
     Trial(
         "a customer alone",
-        "it depends on other customers, and does not say so (streams=…)",
+        "it depends on other customers, and does not say so",
+        'Compare with all customers by the market, such as p.market.of("sales"), and say '
+        'streams=("sales",).',
         _alone,
         spares=lambda feature: bool(feature.streams),
     ),

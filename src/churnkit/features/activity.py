@@ -62,7 +62,7 @@ def kind_count(a: ActivityIndex, at: Observations, kind: str, window: Window) ->
     name="days_since_{kind}",
     says="days since the last {kind}",
     reads="last {kind} {value} days ago",
-    unknown="never any {kind}",
+    unknown="no {kind} so far",
     theme="{kind}",
 )
 def days_since_kind(a: ActivityIndex, at: Observations, kind: str) -> np.ndarray:

@@ -19,7 +19,7 @@ def _on_circle(at: Observations, axis: Callable[[np.ndarray], np.ndarray]) -> np
 @feature(
     unit="sine",
     says="time of the year: 1 in early April, -1 in early October",
-    reads="time of the year (sine {value})",
+    reads="the time of the year",
     theme="season",
     seasonal=True,
 )
@@ -30,7 +30,7 @@ def year_sin(_: BlockIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="cosine",
     says="time of the year: 1 in early January, -1 in early July",
-    reads="time of the year (cosine {value})",
+    reads="the time of the year",
     theme="season",
     seasonal=True,
 )

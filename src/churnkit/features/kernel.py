@@ -17,6 +17,7 @@ import numpy as np
 from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError
+from churnkit.features.registry import DType
 from churnkit.features.spec import FeatureColumn, FeatureSpec
 from churnkit.features.table import Features, arrow_columns, schema_of
 from churnkit.index import BlockIndex, Lags, Market, Observations, count_market
@@ -32,14 +33,15 @@ Beside = Callable[[BlockIndex, Observations], np.ndarray]
 """Something else that is wanted of every row: one value per observation."""
 
 _ROWS_AT_ONCE = 50_000  # so many rows of all look-ups fit into the cache of a processor
-_REHEARSED = 64
+_BEFORE_ALL = Cutoff(-(2**62))
+_NUMBERS = "biufO"  # kinds of NumPy types; an array of objects may hold numbers
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 def known(block: BlockIndex, at: Observations) -> np.ndarray:
-    """The customers with any purchase or sign of life before the cutoff."""
+    """The customers with any purchase, return or sign of life before the cutoff."""
     seen = np.zeros(len(at), dtype=bool)
     if block.purchases is not None:
         seen |= block.purchases.sales.count(at) + block.purchases.returns.count(at) > 0
@@ -107,10 +109,8 @@ class FeaturePlan:
     ) -> Iterator[FeatureRows]:
         """The rows of some customers, in pieces that fit into the cache."""
         customers = max(_ROWS_AT_ONCE // len(self.cutoffs), 1)
-        if not self._lags:  # few customers find out quickly what all will be asked
-            for part in logs.blocks(_REHEARSED):
-                self._piece(part, population, beside or {})
-                break
+        if not self._lags and logs.customer_count:
+            self._rehearse(logs)
         for part in logs.blocks(customers):
             yield self._piece(part, population, beside or {})
 
@@ -130,6 +130,17 @@ class FeaturePlan:
     @cached_property
     def _bare_schema(self) -> pa.Schema:
         return self.schema()
+
+    def _rehearse(self, logs: Logs) -> None:
+        """Find out what all events will be asked, from a customer without any: that is quick.
+
+        Features that are not built in take no part, since they may fail where nothing happened.
+        """
+        block = BlockIndex(logs.before(_BEFORE_ALL), self._lags, self.market)
+        at = Observations.of_all(1, self.cutoffs)
+        for column in self.columns:
+            if not column.feature.own:
+                _built(column, block, at)
 
     def _piece(
         self, logs: Logs, population: Population, beside: Mapping[str, Beside]
@@ -158,8 +169,15 @@ def plan_features(
         One cutoff or several.
     spec
         The columns; learnt from what precedes the last cutoff by default.
+
+    Raises
+    ------
+    ValueError
+        If there is no cutoff.
     """
     asked = (cutoffs,) if isinstance(cutoffs, Cutoff) else tuple(sorted(set(cutoffs)))
+    if not asked:
+        raise ValueError("features are asked for at no cutoff: give one at least")
     chosen = spec or FeatureSpec.learn(logs, before=asked[-1])
     streams = FeaturePlan(chosen, asked).streams
     if not streams:
@@ -294,26 +312,47 @@ def _built(column: FeatureColumn, block: BlockIndex, at: Observations) -> np.nda
 
 def _checked(column: FeatureColumn, index: Any, at: Observations) -> np.ndarray:
     """The values of a feature that is not built in, or a message that names it."""
-    name = f"feature {column.name!r} ({column.feature.where})"
+    name, told = f"feature {column.name!r} ({column.feature.where})", column.feature
     try:
-        values = np.asarray(column.build(index, at), dtype=np.float64)
-    except Exception as error:
+        made = np.asarray(column.build(index, at))
+        values = made.astype(np.float64) if made.dtype.kind in _NUMBERS else made
+    except (Exception, SystemExit) as error:  # an exit would end the run as if all were well
         raise ConfigError(
             f"{name} failed: {type(error).__name__}: {error}", "Mend the function."
         ) from error
-    if values.shape != (len(at),):
+    if values.shape != (len(at),) or values.dtype != np.float64:
+        is_number = values.dtype == np.float64
+        what = f"the shape {values.shape}" if is_number else f"values of the type {values.dtype}"
         raise ConfigError(
-            f"{name} returned the shape {values.shape} for {len(at)} observations",
+            f"{name} returned {what} for {len(at)} observations",
             "Return one number per observation: an array of the length of its second argument.",
         )
-    wrong = np.isinf(values) if column.feature.dtype != "int32" else ~np.isfinite(values)
+    wrong = _beyond(told.dtype, values)
     if wrong.any():
         raise ConfigError(
             f"{name} returned {values[wrong][0]} for {int(wrong.sum())} of {len(at)} observations",
-            "Return NaN where a value is missing; churnkit.index.ratio divides so. Whole numbers "
-            "(int32) cannot be missing.",
+            "Return NaN where a value is missing; churnkit.index.ratio divides so. int32 holds "
+            "whole numbers up to 2,147,483,647, none of them missing; float32 goes up to 3e38.",
         )
+    if told.classes:
+        _must_be_classes(name, values[~np.isnan(values)], told.classes)
     return values
+
+
+def _must_be_classes(name: str, values: np.ndarray, classes: Mapping[int, str]) -> None:
+    strange = values[~np.isin(values, list(classes))]
+    if len(strange):
+        raise ConfigError(
+            f"{name} returned {strange[0]:g}, which is none of its classes",
+            f"Return one of {', '.join(map(str, classes))}, or name the class of that number, too.",
+        )
+
+
+def _beyond(dtype: DType, values: np.ndarray) -> np.ndarray:
+    """The values that a type cannot hold."""
+    if dtype == "int32":
+        return ~((np.abs(values) <= np.iinfo(dtype).max) & (values == np.round(values)))
+    return np.abs(values) > np.finfo(dtype).max
 
 
 def _joined(parts: list[np.ndarray], dtype: Any) -> np.ndarray:

@@ -45,8 +45,8 @@ def market_activity_trend(a: ActivityIndex, at: Observations, window: int) -> np
 
 @feature(
     unit="purchases",
-    says="purchases {window} of a customer, in the mean of all who ever bought",
-    reads="purchases {window} of the mean customer: {value}",
+    says="mean number of purchases {window} per customer who ever bought",
+    reads="purchases {window} of the average customer: {value}",
     unknown="nobody ever bought anything",
     theme="season",
     windows=inner,
@@ -61,7 +61,7 @@ def market_purchases_mean(p: PurchaseIndex, at: Observations, window: int) -> np
 @feature(
     unit="-2..2",
     says="trend of purchases {window}, less that of all customers",
-    reads="trend of purchases {window}, less that of all customers: {value}",
+    reads="trend of purchases {window} next to that of all customers: {value}",
     unknown="no purchases {window} nor before",
     theme="purchases trend",
     windows=inner,
@@ -75,7 +75,7 @@ def trend_against_market(p: PurchaseIndex, at: Observations, window: int) -> np.
 @feature(
     unit="-2..2",
     says="trend of activity {window}, less that of all customers",
-    reads="trend of activity {window}, less that of all customers: {value}",
+    reads="trend of activity {window} next to that of all customers: {value}",
     unknown="no activity {window} nor before",
     theme="activity trend",
     windows=inner,

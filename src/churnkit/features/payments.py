@@ -52,7 +52,7 @@ def payments_failed_share(a: ActivityIndex, at: Observations, window: Window) ->
     unit="days",
     says="days until the next renewal is due: as long after the last as the customer's mean "
     "interval or, of customers who renewed once, the median interval of all; below 0 it is overdue",
-    reads="days until the next renewal is due: {value}",
+    reads="days until the next renewal is due (below 0 it is overdue): {value}",
     unknown="never renewed",
     theme="renewals",
     needs="kind=renewal",

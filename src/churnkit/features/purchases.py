@@ -49,8 +49,8 @@ def spend_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
 
 @feature(
     unit="money",
-    says="mean spend a purchase {window}",
-    reads="mean spend a purchase {window}: {value}",
+    says="mean spend per purchase {window}",
+    reads="mean spend per purchase {window}: {value}",
     unknown="no purchase {window}",
     theme="monetary",
     needs="amount",
@@ -87,8 +87,8 @@ def items_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
 
 @feature(
     unit="products",
-    says="mean number of products a purchase {window}",
-    reads="products a purchase {window}: {value}",
+    says="mean number of products per purchase {window}",
+    reads="products per purchase {window}: {value}",
     unknown="no purchase {window}",
     theme="basket",
     needs="products",

@@ -12,15 +12,17 @@ import ast
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from string import Formatter
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from churnkit.errors import ConfigError
 from churnkit.features.windows import Window
+from churnkit.index.market import STREAMS
 
 Windows = tuple[Window, ...] | Callable[[tuple[Window, ...]], tuple[Window, ...]] | None
 """The windows of a feature: its own, a choice among those of the `FeatureSpec`, or these all."""
@@ -29,6 +31,9 @@ Direction = Literal["up", "down", ""]
 """What a higher value is expected to go with: more churn, less churn, or neither."""
 
 DType = Literal["int32", "float32", "float64"]
+
+ROW_KEYS = ("customer_id", "as_of")
+"""The columns of a feature table that say what a row is about; no feature has their names."""
 
 OWN_DIGEST = "__churnkit_digest__"
 """Where a module that was loaded from the user's own file holds the hash of that file."""
@@ -40,6 +45,7 @@ _INDEX_OF_LOG = {
     "BlockIndex": "",
 }
 _REPEATED = ("window", "kind", "instrument")
+_CLASS_CODES = range(-128, 128)  # as many as one byte holds
 _NAME = re.compile(
     r"[a-z][a-z0-9_]*(\{(kind|instrument)\}[a-z0-9_]*)*|\{(kind|instrument)\}_[a-z0-9_]+"
 )
@@ -132,9 +138,9 @@ def feature(
     theme: str = "",
     name: str = "",
     needs: str | tuple[str, ...] = (),
-    only: tuple[str, ...] = (),
+    only: str | tuple[str, ...] = (),
     windows: Windows = None,
-    streams: tuple[str, ...] = (),
+    streams: str | tuple[str, ...] = (),
     seasonal: bool = False,
     dtype: DType = "float32",
     classes: Mapping[int, str] | None = None,
@@ -148,8 +154,8 @@ def feature(
     Raises
     ------
     ConfigError
-        If the name is no column name or belongs to another feature, or the parameters are not
-        understood.
+        If the name is no column name or belongs to another feature, or the parameters or another
+        argument are not understood.
 
     Examples
     --------
@@ -171,7 +177,7 @@ def feature(
                 f"two features are called {chosen!r}: {known.where}, and {_where(build)}",
                 "Give one of them another name.",
             )
-        CATALOGUE[chosen] = Feature(
+        told = Feature(
             name=chosen,
             build=build,
             log=_INDEX_OF_LOG[parameters[0]],
@@ -181,15 +187,18 @@ def feature(
             reads=reads or says + ": {value}",
             unknown=unknown or says + ": unknown",
             theme=theme or (chosen if own else build.__module__.rpartition(".")[2]),
-            needs=(needs,) if isinstance(needs, str) else needs,
-            only=only,
+            needs=_several(needs),
+            only=_several(only),
             windows=windows,
-            streams=streams,
+            streams=_several(streams),
             seasonal=seasonal,
             dtype=dtype,
             classes=classes or {},
             own=own,
         )
+        for wrong, mend in _faults(told):
+            raise ConfigError(f"feature {chosen!r} ({told.where}) {wrong}", mend)
+        CATALOGUE[chosen] = told
         return build
 
     return register
@@ -216,6 +225,79 @@ def _understood(name: str, build: Callable[..., np.ndarray]) -> list[str]:
             "Use small Latin letters, digits and _, beginning with a letter.",
         )
     return told
+
+
+def _several(words: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _faults(told: Feature) -> Iterator[tuple[str, str]]:
+    """What would fail, or mean something else, once features are built; and how to mend it."""
+    repeated = set(told.per)
+    if told.name in ROW_KEYS:
+        yield "is called like a key of the table", "Give it another name."
+    named, nameable = set(_places(told.name)), repeated - {"window"}
+    if not named <= nameable or (named < nameable and len(told.only) != 1):
+        yield (
+            f"takes {' and '.join(sorted(nameable)) or 'neither kind nor instrument'}",
+            "Let its name hold {kind} or {instrument} if the function takes one, and only then.",
+        )
+    for argument in ("unit", "says", "reads", "unknown", "theme"):
+        known = repeated | ({"value"} if argument == "reads" else set())
+        yield from _faults_of_text(argument, getattr(told, argument), known)
+    yield from _faults_of_choice("dtype", (told.dtype,), get_args(DType))
+    yield from _faults_of_choice("direction", (told.direction,), get_args(Direction))
+    yield from _faults_of_choice("streams", told.streams, STREAMS)
+    if told.windows is not None and not callable(told.windows):
+        yield from _faults_of_windows(told.windows, repeated)
+    if not all(isinstance(code, int) and code in _CLASS_CODES for code in told.classes):
+        yield (
+            f"has the classes {list(told.classes)}",
+            "Number them by whole numbers from -128 to 127.",
+        )
+
+
+def _places(template: str) -> list[str]:
+    """The names in the braces of a text, as they stand there."""
+    return [
+        name + ("!" + how if how else "") + (":" + form if form else "")
+        for _, name, form, how in Formatter().parse(template)
+        if name is not None
+    ]
+
+
+def _faults_of_text(argument: str, text: Any, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    if not isinstance(text, str):
+        yield f"has {argument} = {text!r}", "Write a text."
+        return
+    try:
+        odd = [place for place in _places(text) if place not in known]
+    except ValueError:  # a brace that is not closed
+        odd = [text]
+    if odd:
+        listed = ", ".join(f"{{{word}}}" for word in sorted(known)) or "nothing"
+        yield (
+            f"has {argument} = {text!r}, where {odd[0]!r} is not understood",
+            f"In braces may stand here: {listed}. Write {{{{ and }}}} for braces themselves.",
+        )
+
+
+def _faults_of_choice(
+    argument: str, given: tuple[Any, ...], known: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    for one in given:
+        if one not in known:
+            listed = ", ".join(repr(word) for word in known if word)
+            yield f"has {argument} = {one!r}", f"Take one of {listed}, or leave it out."
+
+
+def _faults_of_windows(windows: Any, repeated: set[str]) -> Iterator[tuple[str, str]]:
+    days = windows if isinstance(windows, tuple | list) else ()
+    sound = all(one is None or (isinstance(one, int) and one > 0) for one in days)
+    if not days or not sound or len(set(days)) < len(days):
+        yield f"has windows = {windows!r}", "Give days, each once, such as (30, 90); None is all."
+    elif "window" not in repeated:
+        yield "has windows, but its function takes none", "Let it take window, too."
 
 
 def _replaces(build: Callable[..., np.ndarray], known: Callable[..., np.ndarray]) -> bool:

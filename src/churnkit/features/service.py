@@ -63,7 +63,7 @@ def complaints_open_share(a: ActivityIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="days",
     says="mean days until a complaint was settled, of those settled {window}",
-    reads="complaints settled {window} took {value} days",
+    reads="complaints settled {window} took {value} days on average",
     unknown="no complaint settled {window}",
     theme="complaints",
     needs=("kind=complaint_opened", "kind=complaint_resolved"),
@@ -129,7 +129,7 @@ def tickets_open_share(a: ActivityIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="days",
     says="mean days until a ticket was resolved, of those resolved {window}",
-    reads="tickets resolved {window} took {value} days",
+    reads="tickets resolved {window} took {value} days on average",
     unknown="no ticket resolved {window}",
     theme="tickets",
     needs=("kind=support_opened", "kind=support_resolved"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -139,7 +138,7 @@ class FeatureSpec:
             If a feature that is not built in needs what the logs do not hold.
         """
         columns = [c for f in self._features() for c in self._columns_of(f)]
-        _must_differ([c.name for c in columns])
+        _must_differ(columns)
         if self.names is None:
             return tuple(columns)
         by_name = {c.name: c for c in columns}
@@ -200,7 +199,7 @@ def _column(built: Feature, arguments: dict[str, Any]) -> FeatureColumn:
         build=partial(built.build, **arguments),
         window=arguments.get("window"),
         says=built.says.format(**words),
-        reads=built.reads.format(**words, value="{value}"),
+        reads=built.reads.format(**_still_braced(words), value="{value}"),
         unknown=built.unknown.format(**words),
         theme=built.theme.format(**words),
     )
@@ -209,6 +208,11 @@ def _column(built: Feature, arguments: dict[str, Any]) -> FeatureColumn:
 def _in_words(arguments: Mapping[str, Any]) -> dict[str, str]:
     told = {key: str(value).replace("_", " ") for key, value in arguments.items()}
     return told | ({"window": in_words(arguments["window"])} if "window" in arguments else {})
+
+
+def _still_braced(words: Mapping[str, str]) -> dict[str, str]:
+    """The words for a text that is filled in twice: their own braces are no places in it."""
+    return {key: word.replace("{", "{{").replace("}", "}}") for key, word in words.items()}
 
 
 def _must_be_known(name: str, digest: str) -> None:
@@ -225,13 +229,19 @@ def _must_be_known(name: str, digest: str) -> None:
         )
 
 
-def _must_differ(names: list[str]) -> None:
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise ConfigError(
-            f"two features are called {twice[0]}",
-            "Give the event or survey question of that name another one in churnkit.toml.",
-        )
+def _must_differ(columns: Sequence[FeatureColumn]) -> None:
+    by_name: dict[str, FeatureColumn] = {}
+    for column in columns:
+        other = by_name.setdefault(column.name, column)
+        if other is not column:
+            features = " and ".join(
+                f"{c.feature.name} ({c.feature.where})" for c in (other, column)
+            )
+            raise ConfigError(
+                f"two features are called {column.name}: {features}",
+                "Give the event or survey question of that name another one in churnkit.toml, "
+                "or rename your feature.",
+            )
 
 
 def _kept(logs: CustomerLogs, log: str, measure: str, before: Cutoff) -> tuple[str, ...]:

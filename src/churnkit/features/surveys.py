@@ -34,7 +34,7 @@ def last(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="points", name="{instrument}_mean", says="mean {instrument} answer {window}",
     reads="mean {instrument} answer {window}: {value}", windows=longest,
-    unknown="no {instrument} answer", theme="{instrument}",
+    unknown="no {instrument} answer {window}", theme="{instrument}",
 )  # fmt: skip
 def mean(s: SurveyIndex, at: Observations, instrument: str, window: Window) -> np.ndarray:
     return _mean(s, at, instrument, window)
@@ -70,7 +70,7 @@ def days_since(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="points", name="{instrument}_change",
     says="last {instrument} answer less the one before",
-    reads="change from one {instrument} answer to the next: {value}",
+    reads="last {instrument} answer against the one before: {value}",
     unknown="no two {instrument} answers", theme="{instrument}",
 )  # fmt: skip
 def change(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
@@ -81,8 +81,8 @@ def change(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="points", name="{instrument}_trend", windows=_longest_finite,
     says="mean {instrument} answer {window} less the mean of the time before",
-    reads="{instrument} answers {window} against the time before: {value}",
-    unknown="no {instrument} answers {window} and before", theme="{instrument}",
+    reads="mean {instrument} answer {window} against the time before: {value}",
+    unknown="no {instrument} answers both {window} and before", theme="{instrument}",
 )  # fmt: skip
 def trend(s: SurveyIndex, at: Observations, instrument: str, window: int) -> np.ndarray:
     return _mean(s, at, instrument, window) - _mean(s, at, instrument, window, ago=window)
@@ -103,7 +103,7 @@ def good_last(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
     unit="0..1", name="{instrument}_good_mean", windows=longest,
     says="mean {instrument} answer {window} on its scale, 0 worst to 1 best",
     reads="mean {instrument} answer {window}: {value} of 1",
-    unknown="no {instrument} answer", theme="{instrument}",
+    unknown="no {instrument} answer {window}", theme="{instrument}",
     direction="down",
 )  # fmt: skip
 def good_mean(s: SurveyIndex, at: Observations, instrument: str, window: Window) -> np.ndarray:
@@ -113,7 +113,7 @@ def good_mean(s: SurveyIndex, at: Observations, instrument: str, window: Window)
 @feature(
     unit="ratio", name="{instrument}_silence_ratio",
     says="days since the last {instrument} answer over the own mean interval between answers",
-    reads="no {instrument} answer for {value} times the own interval",
+    reads="no {instrument} answer for {value} times its usual interval",
     unknown="no two {instrument} answers", theme="{instrument}",
     direction="up",
 )  # fmt: skip
@@ -142,7 +142,7 @@ def survey_silence(block: BlockIndex, at: Observations, window: Window) -> np.nd
 @feature(
     unit="nps class", name="nps_class", only=("nps",),
     says="promoter (1), passive (0) or detractor (-1) by the last answer",
-    reads="last answered as {value}",
+    reads="last {instrument} answer: {value}",
     unknown="no {instrument} answer", theme="{instrument}",
     direction="down", classes={-1: "detractor", 0: "passive", 1: "promoter"},
 )  # fmt: skip
@@ -155,7 +155,7 @@ def nps_class(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 
 @feature(
     unit="csat class", name="csat_class", only=("csat",),
-    says="satisfied (1) or not (0) by the last answer", reads="last answered as {value}",
+    says="satisfied (1) or not (0) by the last answer", reads="last {instrument} answer: {value}",
     unknown="no {instrument} answer", theme="{instrument}",
     direction="down", classes={0: "not satisfied", 1: "satisfied"},
 )  # fmt: skip
@@ -167,7 +167,7 @@ def csat_class(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 
 @feature(
     unit="ces class", name="ces_class", only=("ces",),
-    says="easy (1) or not (0) by the last answer", reads="last answered as {value}",
+    says="easy (1) or not (0) by the last answer", reads="last {instrument} answer: {value}",
     unknown="no {instrument} answer", theme="{instrument}",
     direction="down", classes={0: "not easy", 1: "easy"},
 )  # fmt: skip
@@ -180,7 +180,7 @@ def ces_class(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="0..1", name="{instrument}_ease_last", only=("ces",),
     says="ease of the last {instrument} answer, 0 hardest to 1 easiest",
-    reads="last answered ease: {value} of 1",
+    reads="ease of the last {instrument} answer: {value} of 1",
     unknown="no {instrument} answer", theme="{instrument}",
     direction="down",
 )  # fmt: skip
@@ -191,7 +191,7 @@ def ease_last(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="0..1", name="{instrument}_ease_mean", only=("ces",), windows=longest,
     says="mean ease {window}, 0 hardest to 1 easiest", reads="mean ease {window}: {value} of 1",
-    unknown="no {instrument} answer", theme="{instrument}",
+    unknown="no {instrument} answer {window}", theme="{instrument}",
     direction="down",
 )  # fmt: skip
 def ease_mean(s: SurveyIndex, at: Observations, instrument: str, window: Window) -> np.ndarray:

@@ -173,8 +173,8 @@ def _array(column: FeatureColumn, values: np.ndarray) -> pa.Array:
     classes = column.feature.classes
     if not classes:
         return _nullable(values)
-    lowest, missing = min(classes), np.isnan(values)
-    codes = (np.where(missing, lowest, values) - lowest).astype(np.int8)
+    known, missing = sorted(classes), np.isnan(values)
+    nth = np.searchsorted(known, np.where(missing, known[0], values)).astype(np.int8)
     return pa.DictionaryArray.from_arrays(
-        pa.array(codes, mask=missing), pa.array([classes[k] for k in sorted(classes)], pa.string())
+        pa.array(nth, mask=missing), pa.array([classes[k] for k in known], pa.string())
     )

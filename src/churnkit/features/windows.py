@@ -16,7 +16,7 @@ def suffix(window: Window) -> str:
 
 def in_words(window: Window) -> str:
     """How sentences name a window."""
-    return "of all time" if window is None else f"in the last {window} days"
+    return "so far" if window is None else f"in the last {window} days"
 
 
 def inner(windows: tuple[Window, ...]) -> tuple[Window, ...]:

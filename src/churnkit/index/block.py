@@ -10,7 +10,7 @@ from churnkit.clock import Cutoff
 from churnkit.index.events import ByWord, EventIndex, Parts
 from churnkit.index.lines import LineIndex
 from churnkit.index.market import Market
-from churnkit.index.moments import Lags, Observations
+from churnkit.index.moments import Lags, Observations, read_only
 from churnkit.index.tickets import Tickets, numbered_runs
 from churnkit.logs import NO_SIGNS_OF_LIFE, Events, Instrument, Logs
 
@@ -70,7 +70,7 @@ class ActivityIndex:
         known = lags or Lags()
         self._events, self._parts = events, Parts(customers, known)
         self._by_kind = ByWord(events, "kind")
-        self._tickets: dict[str, Tickets] = {}
+        self._tickets: dict[tuple[str, str], Tickets] = {}
         self.alive = EventIndex(
             events.other_than("kind", *NO_SIGNS_OF_LIFE), customers, known.of("alive")
         )
@@ -82,11 +82,12 @@ class ActivityIndex:
 
     def tickets(self, opened: str, resolved: str) -> Tickets:
         """What one kind of event opened and another resolved."""
-        if opened not in self._tickets:
-            both = self._events.either("kind", opened, resolved)
+        kinds = opened, resolved
+        if kinds not in self._tickets:
+            both = self._events.either("kind", *kinds)
             is_open = both.is_word("kind", opened)
-            self._tickets[opened] = Tickets(both, is_open, self._parts, opened)
-        return self._tickets[opened]
+            self._tickets[kinds] = Tickets(both, is_open, self._parts, f"{opened}, {resolved}")
+        return self._tickets[kinds]
 
     def repeated(self, kind: str) -> EventIndex:
         """Index of the events of a kind whose ``ref`` had one of that kind before."""
@@ -156,8 +157,9 @@ class BlockIndex:
 
     def __init__(self, logs: Logs, lags: Lags | None = None, market: Market | None = None) -> None:
         n, known = len(logs.customer_ids), lags or Lags()
-        self.customer_ids = logs.customer_ids
-        self.yearly_value = logs.yearly_value
+        self.customer_ids = read_only(logs.customer_ids)
+        value = logs.yearly_value
+        self.yearly_value = None if value is None else read_only(value)
         self.market, self.zone = market or Market(), logs.zone
         self.purchases: PurchaseIndex | None = None
         self.activity: ActivityIndex | None = None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from churnkit.clock import DAY, SECOND, happened_within
-from churnkit.index.moments import Lags, Moments, Observations, lag_of
+from churnkit.index.moments import Lags, Moments, Observations, lag_of, read_only
 from churnkit.logs import Events
 
-_RANK_BITS = 32
+_CELLS_AT_ONCE = 1_000_000
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -23,9 +24,10 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 class EventIndex:
     """Look-ups into the events of a block of customers.
 
-    Every method returns one value per observation, shape ``(rows,)``. Windows are half-open:
-    ``days`` means the last ``days`` times 24 hours before the cutoff, ``None`` all time;
-    ``ago`` moves the end of the window so many days before the cutoff.
+    Every method returns one value per observation, shape ``(rows,)``; counts are shared, and
+    read-only as the events are. Windows are half-open: ``days`` means the last ``days`` times
+    24 hours before the cutoff, ``None`` all time; ``ago`` moves the end of the window so many
+    days before the cutoff.
 
     Parameters
     ----------
@@ -38,7 +40,12 @@ class EventIndex:
     """
 
     def __init__(self, events: Events, customers: int, lags: set[int] | None = None) -> None:
-        self.events = events
+        self.events = replace(
+            events,
+            ts=read_only(events.ts),
+            customer=read_only(events.customer),
+            columns={name: read_only(values) for name, values in events.columns.items()},
+        )
         self.customers = customers
         known = set() if lags is None else lags
         self._moments = Moments(events.customer, events.ts, customers, known)
@@ -46,7 +53,7 @@ class EventIndex:
         self._lasts: dict[Observations, np.ndarray] = {}
         self._prefixes: dict[str, np.ndarray] = {}
         self._floats: dict[str, np.ndarray] = {}
-        self._ranked: dict[Observations, _RankedGaps] = {}
+        self._until: dict[EventIndex, np.ndarray] = {}
         self._chosen: dict[Callable[[Events], np.ndarray], EventIndex] = {}
 
     def count(self, at: Observations, days: int | None = None, ago: int = 0) -> np.ndarray:
@@ -71,7 +78,14 @@ class EventIndex:
         """The measure at the last event before the cutoff, or ``back`` events before that one.
 
         Float64, NaN where there is none.
+
+        Raises
+        ------
+        ValueError
+            If ``back`` is below zero: that event is still to come.
         """
+        if back < 0:
+            raise ValueError(f"the event {-back} after the last one lies in the future")
         position = self._last_of(at)
         if back:
             position = np.where(self.count(at) > back, position - back, -1)
@@ -86,7 +100,15 @@ class EventIndex:
         return (at.us - self._time(self._first_of(at))) / DAY
 
     def days_since_nth(self, n: int, at: Observations) -> np.ndarray:
-        """Days from the n-th event (1 is the first) to the cutoff; NaN with fewer before it."""
+        """Days from the n-th event (1 is the first) to the cutoff; NaN with fewer before it.
+
+        Raises
+        ------
+        ValueError
+            If ``n`` is below 1.
+        """
+        if n < 1:
+            raise ValueError(f"there is no event number {n}: 1 is the first")
         position = np.where(self.count(at) >= n, self._begin_of(at) + n - 1, -1)
         return (at.us - self._time(position)) / DAY
 
@@ -120,24 +142,30 @@ class EventIndex:
     def gap_median(self, at: Observations) -> np.ndarray:
         """Median interval in days: the middle one, or the mean of the two middle ones."""
         n = self.gap_count(at)
-        gaps = self._gaps_ranked(at)
-        return (gaps.of_rank((n - 1) // 2) + gaps.of_rank(n // 2)) / 2 / DAY
+        lower, upper = self._gaps_of_rank(at, (n - 1) // 2, n // 2)
+        return (lower + upper) / 2 / DAY
 
     def gap_quantile(self, q: float, at: Observations) -> np.ndarray:
-        """Nearest-rank quantile of the intervals in days: the ``ceil(q n)``-th smallest."""
-        rank = np.ceil(q * self.gap_count(at)).astype(np.int64) - 1
-        return self._gaps_ranked(at).of_rank(rank) / DAY
+        """Nearest-rank quantile of the intervals in days: the ``ceil(q n)``-th smallest.
+
+        Raises
+        ------
+        ValueError
+            If ``q`` is not in (0, 1].
+        """
+        if not 0 < q <= 1:
+            raise ValueError(f"the quantile {q} does not exist: it lies above 0 and up to 1")
+        [found] = self._gaps_of_rank(at, np.ceil(q * self.gap_count(at)).astype(np.int64) - 1)
+        return found / DAY
 
     def count_after_last(self, other: EventIndex, at: Observations) -> np.ndarray:
         """Number of events after the last event of another index, both before the cutoff.
 
         All events before the cutoff count where the other index has none.
         """
-        key = f"until {id(other)}"
-        until = self._floats.get(key)
-        if until is None:
-            until = self._floats[key] = np.append(self._counts_until(other.events), 0.0)
-        return self.count(at) - until.take(other._last_of(at)).astype(np.int64)
+        if other not in self._until:
+            self._until[other] = np.append(self._counts_until(other.events), 0)
+        return self.count(at) - self._until[other].take(other._last_of(at))
 
     def days_since_first_after(self, other: EventIndex, at: Observations) -> np.ndarray:
         """Days since the first of the events that `count_after_last` counts; NaN if none."""
@@ -151,10 +179,13 @@ class EventIndex:
         Parameters
         ----------
         chosen
-            Takes the events and returns a boolean mask of them, by what each event is.
+            Takes the events and returns a boolean mask of them, by what each event is. A function
+            of a module is asked once for all windows, one within a feature for each anew.
         """
         if chosen not in self._chosen:
-            self._chosen[chosen] = EventIndex(self.events.where(chosen(self.events)), self.customers)
+            self._chosen[chosen] = EventIndex(
+                self.events.where(chosen(self.events)), self.customers
+            )
         return self._chosen[chosen]
 
     def within_first(self, days: int) -> Events:
@@ -222,39 +253,35 @@ class EventIndex:
         begin = self._begin_of(at)
         return prefix.take(begin + self.count(at)) - prefix.take(begin)
 
-    def _gaps_ranked(self, at: Observations) -> _RankedGaps:
-        if at not in self._ranked:
-            self._ranked[at] = _RankedGaps(self._gaps, self._begin_of(at), self.gap_count(at))
-        return self._ranked[at]
+    def _gaps_of_rank(self, at: Observations, *ranks: np.ndarray) -> np.ndarray:
+        """The intervals before each cutoff that have some ranks (0 is the shortest).
 
-
-class _RankedGaps:
-    """The intervals before each cutoff, sorted by length.
-
-    Rows of one customer with no event between their cutoffs share their intervals, so that the
-    work grows with what happened and not with the number of cutoffs.
-    """
-
-    def __init__(self, gaps: np.ndarray, begin: np.ndarray, count: np.ndarray) -> None:
-        last = begin + count
-        self._some = count > 0
-        fresh = np.diff(last[self._some], prepend=-1) != 0
-        count, begin = count[self._some][fresh], begin[self._some][fresh]
-        self._start = np.cumsum(count) - count  # of each group among all
-        self._group = np.cumsum(fresh) - 1
-        order = np.argsort(gaps, kind="stable")
-        rank = np.empty(len(gaps), dtype=np.int64)
-        rank[order] = np.arange(len(gaps))
-        position = np.arange(count.sum()) + np.repeat(begin + 1 - self._start, count)
-        group = np.repeat(np.arange(len(count)), count)
-        ranked = np.sort(group << _RANK_BITS | rank.take(position))
-        self._gaps = gaps.take(order.take(ranked & (1 << _RANK_BITS) - 1))
-
-    def of_rank(self, rank: np.ndarray) -> np.ndarray:
-        """The interval of a rank (0 is the shortest), microseconds; NaN if there is none."""
-        found = np.full(len(self._some), np.nan)
-        found[self._some] = self._gaps.take(self._start.take(self._group) + rank[self._some])
+        Microseconds, NaN where there is none, shape ``(ranks, rows)``. The intervals of each
+        customer are sorted once; those that lie before a cutoff are picked from them, of so many
+        cutoffs at once that a customer with millions of events does not fill the memory.
+        """
+        found = np.full((len(ranks), len(at)), np.nan)
+        count, (order, owner) = self.gap_count(at), self._gaps_sorted
+        step = max(_CELLS_AT_ONCE // (len(order) + self.customers), 1)
+        for k in range(0, len(at.cutoffs), step):
+            rows = np.flatnonzero((count > 0) & (at.nth >= k) & (at.nth < k + step))
+            cell = (at.nth.take(rows) - k) * self.customers + at.customer.take(rows)
+            cells = min(step, len(at.cutoffs) - k) * self.customers
+            last, sizes = np.full(cells, -1), np.zeros(cells, dtype=np.int64)
+            last[cell], sizes[cell] = self._last_of(at).take(rows), count.take(rows)
+            before = np.flatnonzero(order <= last.reshape(-1, self.customers).take(owner, axis=1))
+            start = (np.cumsum(sizes) - sizes).take(cell)
+            for rank, values in zip(ranks, found, strict=True):
+                picked = before.take(start + rank.take(rows)) % len(order)
+                values[rows] = self._gaps.take(order.take(picked))
         return found
+
+    @cached_property
+    def _gaps_sorted(self) -> tuple[np.ndarray, np.ndarray]:
+        """The events that end an interval, by customer and its length, and their customers."""
+        order = np.lexsort((self._gaps, self.events.customer))
+        order = order[order != self._begin.take(self.events.customer)[order]]
+        return order, self.events.customer.take(order)
 
 
 class ByWord:

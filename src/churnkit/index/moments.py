@@ -11,9 +11,18 @@ import numpy as np
 from churnkit.clock import DAY, Cutoff, first_observer
 
 
+def read_only(values: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to: features share it, and one of them may be the user's."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
 @dataclass(frozen=True, eq=False)
 class Observations:
     """Pairs of a customer and a cutoff: the rows that are asked for.
+
+    The arrays are read-only.
 
     Attributes
     ----------
@@ -28,6 +37,10 @@ class Observations:
     customer: np.ndarray
     nth: np.ndarray
     cutoffs: tuple[Cutoff, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "customer", read_only(self.customer))
+        object.__setattr__(self, "nth", read_only(self.nth))
 
     @classmethod
     def of_all(cls, customers: int, cutoffs: Sequence[Cutoff]) -> Observations:
@@ -44,7 +57,7 @@ class Observations:
     @cached_property
     def us(self) -> np.ndarray:
         """The cutoff of each row, microseconds UTC."""
-        return self.each(np.array([c.us for c in self.cutoffs], dtype=np.int64))
+        return read_only(self.each(np.array([c.us for c in self.cutoffs], dtype=np.int64)))
 
     def each(self, per_cutoff: np.ndarray) -> np.ndarray:
         """One value per cutoff, spread over the rows."""
@@ -78,11 +91,11 @@ class Moments:
         self._cells: dict[Observations, np.ndarray] = {}
 
     def before(self, at: Observations, lag: int = 0) -> np.ndarray:
-        """Number of moments with ``ts < cutoff - lag``, shape ``(rows,)``."""
+        """Number of moments with ``ts < cutoff - lag``, shape ``(rows,)``, read-only."""
         if (at, lag) not in self._asked:
             self._prepare(at.cutoffs, lag)
             table = np.concatenate([self._counts[c.us - lag] for c in at.cutoffs])
-            self._asked[at, lag] = table.take(self._cells_of(at))
+            self._asked[at, lag] = read_only(table.take(self._cells_of(at)))
         return self._asked[at, lag]
 
     @cached_property

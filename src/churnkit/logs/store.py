@@ -7,7 +7,7 @@ logs of any length need the memory of one block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,6 +52,13 @@ def open_batches(path: Path, columns: tuple[str, ...] = ()) -> Iterator[pa.Recor
 
 def _integers(batch: pa.RecordBatch, name: str) -> np.ndarray:
     return batch.column(name).to_numpy().astype(np.int64, copy=False)
+
+
+def _places(words: Sequence[str]) -> np.ndarray:
+    """Position that each word has among them once they are sorted."""
+    ranks = np.empty(len(words), dtype=np.int64)
+    ranks[sorted(range(len(words)), key=words.__getitem__)] = np.arange(len(words))
+    return ranks
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ class EventFile:
     def _ranks(self) -> dict[str, np.ndarray]:
         """Text measure → position of each of its words in the vocabulary, unless it is its own."""
         return {
-            measure: np.array([self.vocabularies[measure].index(word) for word in words])
+            measure: _places(words)
             for measure, words in self.words.items()
             if words != self.vocabularies[measure]
         }

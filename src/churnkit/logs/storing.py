@@ -46,8 +46,8 @@ class BlockWriter:
     def close(self) -> None:
         """Finish the file; once more does nothing."""
         if not self._file.closed:
-            self._writer.close()
-            self._file.close()
+            with self._file:  # also if there is no room for the end of it
+                self._writer.close()
 
 
 def write_stream(path: Path, batches: pa.RecordBatchReader, edges: Iterable[int]) -> int:

@@ -80,7 +80,8 @@ def read_logs(
         If a source is missing or unreadable, lacks a column, or breaks the contract in more
         rows than allowed.
     ConfigError
-        If the contract names an unknown time zone or a time format that is no pattern.
+        If the contract names an unknown time zone or a time format that is no pattern, or the
+        memory limit is no amount of memory.
 
     Examples
     --------
@@ -258,7 +259,7 @@ def connect(
     Raises
     ------
     ConfigError
-        If the spill folder cannot be written.
+        If the spill folder cannot be written, or the memory limit is no amount of memory.
     """
     import duckdb
 
@@ -266,9 +267,20 @@ def connect(
         con.execute("SET TimeZone = 'UTC'")
         con.execute(f"SET temp_directory = {literal(str(folder))}")
         if memory_limit is not None:
-            con.execute(f"SET memory_limit = {literal(memory_limit)}")
+            _limit_memory(con, memory_limit)
         # The engine goes on while a batch that it handed over is being looked at.
         con.execute("SET streaming_buffer_size = '64MB'")
         con.execute("SET autoinstall_known_extensions = false")
         con.execute("SET autoload_known_extensions = false")
         yield con
+
+
+def _limit_memory(con: duckdb.DuckDBPyConnection, amount: str) -> None:
+    import duckdb
+
+    try:
+        con.execute(f"SET memory_limit = {literal(amount)}")
+    except duckdb.Error as error:
+        raise ConfigError(
+            f"memory_limit = {amount!r} is no amount of memory", 'Write it like "4GB".'
+        ) from error

@@ -7,11 +7,12 @@ from churnkit.engines.spark.plan import (
     spark_features,
     write_spark_features,
 )
-from churnkit.engines.spark.reading import spark_frames
+from churnkit.engines.spark.reading import parquet_of, spark_frames
 from churnkit.engines.spark.session import spark_session
 
 __all__ = [
     "SparkPlan",
+    "parquet_of",
     "plan_spark",
     "spark_faults",
     "spark_features",

@@ -26,6 +26,7 @@ _KINDS: dict[str, type[ChurnkitError]] = {
     "DataError": DataError,
     "GateRefused": GateRefused,
 }
+_OF_NO_USE = "An error occurred while calling "  # begins what py4j tells of an error of Java
 _TOLD = re.compile(r"RuntimeError: churnkit says (\{.*\})")
 
 
@@ -53,8 +54,15 @@ def _telling(work: Work, batches: Batches) -> Batches:
 
 
 @contextmanager
-def spark_faults() -> Iterator[None]:
+def spark_faults(
+    found: str = "Spark fails", mend: str = "Look at the log of the failing executor."
+) -> Iterator[None]:
     """Errors of Spark as errors of churnkit; to be put around what makes Spark work.
+
+    Parameters
+    ----------
+    found, mend
+        What is told of errors that are not churnkit's own, and of how to mend them.
 
     Raises
     ------
@@ -67,23 +75,23 @@ def spark_faults() -> Iterator[None]:
     --------
     ``with spark_faults(): features.write.parquet("features")``
     """
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
 
     try:
         yield
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
         match = _TOLD.search(str(error))
         if match:
             told = json.loads(match[1])
             raise _KINDS[told["kind"]](told["found"], told["mend"]) from None
-        raise DataError(
-            f"Spark fails: {gist(error)}", "Look at the log of the failing executor."
-        ) from error
+        raise DataError(f"{found}: {gist(error)}", mend) from error
 
 
 def gist(error: Exception) -> str:
     """The line that matters of an error that is long."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = (line.strip(": ") for line in str(error).splitlines())
+    lines = [line for line in said if line and not line.startswith(_OF_NO_USE)]
     if not lines:
         return type(error).__name__
     return lines[-1] if any(line.startswith("Traceback ") for line in lines) else lines[0]

@@ -9,11 +9,12 @@ from functools import partial, reduce
 from operator import add
 from typing import TYPE_CHECKING, cast
 
-from churnkit.clock import Cutoff
+from churnkit.clock import Cutoff, start_of_day
 from churnkit.engines.chunks import ROWS
 from churnkit.engines.judging import CELLS, ROW, WHO, Judge, Shape, nothing_read
 from churnkit.engines.spark.executors import LOG, SURVEY, OnExecutors
 from churnkit.engines.spark.faults import gist, on_executors, spark_faults, without_pandas
+from churnkit.engines.spark.reading import literal_path
 from churnkit.engines.spark.session import require_pyspark
 from churnkit.engines.spark.survey import TEXTS, Survey
 from churnkit.errors import ConfigError, DataError, did_you_mean
@@ -46,6 +47,14 @@ class SparkPlan:
     checks: tuple[LogCheck, ...]
     _parted: DataFrame
     _work: OnExecutors
+
+    @property
+    def days(self) -> tuple[Cutoff, Cutoff]:
+        """The first and the last day of all logs together, in the business zone."""
+        zone = self._work.contract.zone
+        firsts = [check.first for check in self.checks if check.first is not None]
+        lasts = [check.last for check in self.checks if check.last is not None]
+        return start_of_day(min(firsts), zone), start_of_day(max(lasts), zone)
 
     def features(self) -> DataFrame:
         """The features, one row per customer and cutoff, made when Spark is asked for them.
@@ -134,8 +143,13 @@ def spark_features(
     return plan_spark(frames, cutoffs, spec, contract).features()
 
 
-def write_spark_features(features: DataFrame, path: str) -> None:
+def write_spark_features(features: DataFrame, path: str) -> int:
     """Write features as Parquet files into a new folder.
+
+    Returns
+    -------
+    int
+        Number of rows.
 
     Raises
     ------
@@ -146,13 +160,15 @@ def write_spark_features(features: DataFrame, path: str) -> None:
     """
     from pyspark.errors import AnalysisException
 
-    with spark_faults():
+    check = "Check that the folder may be written; else look at the log of the failing executor."
+    with spark_faults(f"{path}: Spark cannot write it", check):
         try:
             features.write.parquet(path)
         except AnalysisException as error:
             if error.getCondition() != "PATH_ALREADY_EXISTS":
                 raise
             raise ConfigError(f"{path} is there already", "Remove it, or name another.") from None
+        return features.sparkSession.read.parquet(literal_path(path)).count()
 
 
 @dataclass(frozen=True)

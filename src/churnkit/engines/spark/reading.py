@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from churnkit.engines.spark.faults import gist, spark_faults
-from churnkit.errors import ConfigError, DataError
+from churnkit.engines.spark.faults import spark_faults
+from churnkit.errors import ConfigError
 from churnkit.sources import FileSource, Source
 
 if TYPE_CHECKING:
@@ -30,24 +31,36 @@ def spark_frames(session: SparkSession, sources: Mapping[str, Source]) -> dict[s
     DataError
         If a file is missing, or Spark cannot read it.
     """
-    return {log: _frame(session, log, source) for log, source in sources.items()}
+    return {log: _frame(session, source) for log, source in parquet_of(sources).items()}
 
 
-def _frame(session: SparkSession, log: str, source: Source) -> DataFrame:
-    from pyspark.errors import AnalysisException
+def parquet_of(sources: Mapping[str, Source]) -> dict[str, FileSource]:
+    """The sources, if each is one of Parquet files that are there; no session is needed for it.
 
-    if not isinstance(source, FileSource) or source.kind() != "parquet":
-        raise ConfigError(
-            f"{source.name}: Spark reads the {log} log from Parquet files only",
-            "Write it as Parquet, hand in a frame (churnkit.engines.spark.plan_spark), or take "
-            'name = "duckdb" in [engine].',
-        )
+    Raises
+    ------
+    ConfigError, DataError
+        As `spark_frames`.
+    """
+    files = {}
+    for log, source in sources.items():
+        if not isinstance(source, FileSource) or source.kind() != "parquet":
+            raise ConfigError(
+                f"{source.name}: Spark reads the {log} log from Parquet files only",
+                "Write it as Parquet, hand in a frame (churnkit.engines.spark.plan_spark), or take "
+                'name = "duckdb" in [engine].',
+            )
+        files[log] = source
+    return files
+
+
+def _frame(session: SparkSession, source: FileSource) -> DataFrame:
     root = source.root()
     reader = session.read if root is None else session.read.option("basePath", str(root))
-    try:
-        with spark_faults():
-            return reader.parquet(*map(str, source.files()))
-    except AnalysisException as error:
-        raise DataError(
-            f"{source.name}: Spark cannot read it: {gist(error)}", "Check the files."
-        ) from error
+    with spark_faults(f"{source.name}: Spark cannot read it", "Check the files."):
+        return reader.parquet(*(literal_path(str(file)) for file in source.files()))
+
+
+def literal_path(path: str) -> str:
+    """The path with its signs escaped: Spark takes it for a pattern, and reads all that match."""
+    return re.sub(r"([\\*?{}\[\]])", r"\\\1", path)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.engines.spark.faults import gist, without_pandas
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _HERE = "127.0.0.1"  # whatever the machine calls itself
+_QUIET = Path(__file__).with_name("log4j2.properties")
 _SETTINGS = {
-    "spark.log.level": "FATAL",  # what fails on an executor is told on the driver
+    # A log level among the settings would come too late for what is said at the start.
+    "spark.driver.extraJavaOptions": f'-Dlog4j2.configurationFile="{_QUIET}"',
     "spark.ui.showConsoleProgress": "false",
     "spark.ui.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
@@ -58,7 +61,7 @@ def spark_session(master: str, settings: Mapping[str, str] | None = None) -> Ite
     for name, value in (usual | dict(settings or {})).items():
         builder = builder.config(name, value)
     try:
-        with _workers_like_us(master), without_pandas():
+        with _on_this_machine(master), without_pandas():
             session = builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise ConfigError(
@@ -86,14 +89,19 @@ def require_pyspark() -> None:
 
 
 @contextmanager
-def _workers_like_us(master: str) -> Iterator[None]:
-    """Workers on this machine run in the environment of this process, unless told otherwise."""
-    name = "PYSPARK_PYTHON"  # Spark looks for it when a session begins, and nowhere else
-    if not master.startswith("local") or name in os.environ:
-        yield
-        return
-    os.environ[name] = sys.executable
+def _on_this_machine(master: str) -> Iterator[None]:
+    """A local Spark keeps to this machine, its workers to the Python of this process.
+
+    What the environment says already is left as it is.
+    """
+    # Spark looks for these when a session begins, and nowhere else.
+    wanted = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": _HERE}
+    if not master.startswith("local"):
+        wanted = {}
+    missing = {name: value for name, value in wanted.items() if name not in os.environ}
+    os.environ.update(missing)
     try:
         yield
     finally:
-        del os.environ[name]
+        for name in missing:
+            del os.environ[name]

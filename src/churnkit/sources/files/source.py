@@ -243,7 +243,8 @@ def reading_error(sources: Collection[Any], error: Exception) -> DataError:
     if isinstance(error, duckdb.OutOfMemoryException) or _NO_ROOM in str(error):
         return DataError(
             f"{names}: there is not enough memory or room for temporary files",
-            "Close other programs, raise memory_limit, or name a spill folder with room in [engine].",
+            "Close other programs, raise memory_limit, or name a spill folder with room, both in "
+            "[engine].",
         )
     files = [source for source in sources if isinstance(source, FileSource)]
     damage = next(filter(None, (source.damage() for source in files)), "")
