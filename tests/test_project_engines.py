@@ -222,3 +222,10 @@ def test_spark_refuses_cutoffs_and_windows_as_others_do(here, java):
     found = refused(wide, *BUILD, "f.parquet")
     assert found.startswith("Error: purchases_count_3650d looks back 3650 days from 2023-10-01")
     assert not Path("f.parquet").exists()
+
+
+@pytest.mark.parametrize("command", [BUILD, ("score", "--as-of", "2023-10-01", "--out")])
+def test_no_log_is_written_over(here, command):
+    before = Path("purchases.parquet").read_bytes()
+    assert "is a log of this project" in refused(settings("duckdb"), *command, "purchases.parquet")
+    assert Path("purchases.parquet").read_bytes() == before

@@ -146,6 +146,8 @@ def sentence(column: FeatureColumn, value: float) -> str:
     """
     if np.isnan(value):
         return column.unknown
+    if column.feature.classes:
+        return column.reads.format(value=column.feature.classes[int(value)])
     in_words = _IN_WORDS.get(column.feature.unit, _number)
     return column.reads.replace("{value} days", _span(value)).format(value=in_words(value))
 
@@ -186,9 +188,6 @@ _IN_WORDS: dict[str, Callable[[float], str]] = {
     "-1..1": _trend,
     "-2..2": _next_to_all,
     "share": _share,
-    "nps class": lambda value: ("detractor", "passive", "promoter")[int(value) + 1],
-    "ces class": lambda value: ("not easy", "easy")[int(value)],
-    "csat class": lambda value: ("not satisfied", "satisfied")[int(value)],
 }
 
 

@@ -30,7 +30,7 @@ from churnkit.report import summarise, write_report
 from churnkit.report.checkup import checkup_summary, write_checkup
 from churnkit.scoring import Scores, ending_of, score, write_frame, write_scores
 from churnkit.sinks import write_table
-from churnkit.sources import inspect_logs
+from churnkit.sources import FileSource, inspect_logs
 from churnkit.sources.stores.address import Address, rooted
 from churnkit.training import Training, train
 
@@ -147,6 +147,7 @@ def build_project(
         If a cutoff precedes all events.
     """
     ending = ending_of(out)
+    _require_no_input(settings, out)
     settings.load_features()
     if settings.engine.name == "spark":
         return _build_on_spark(settings, cutoffs, out, ending, progress)
@@ -160,6 +161,14 @@ def build_project(
         rows = _write_features(logs, plan, out, ending, settings.sha256)
         unseen = _unseen(_days(logs)[1], max(cutoffs))
     return _built(plan, out, rows, [unseen] if unseen else [])
+
+
+def _require_no_input(settings: Settings, out: Path) -> None:
+    """Refuse to write over what is read."""
+    sources = settings.sources().values()
+    files = {file.resolve() for s in sources if isinstance(s, FileSource) for file in s.files()}
+    if out.resolve() in files:
+        raise ConfigError(f"{out} is a log of this project", "Write to another file.")
 
 
 def _built(plan: FeaturePlan, out: Path, rows: int, warnings: Sequence[str] = ()) -> dict[str, Any]:
@@ -352,6 +361,12 @@ def score_project(
     dict
         The summary of the report and ``paths``: name → file.
     """
+    paths = {
+        "scores": out or settings.scores_path(as_of),
+        "report": report or settings.report_path(as_of),
+    }
+    for path in paths.values():
+        _require_no_input(settings, path)
     settings.load_features()
     progress("loading the model")
     warning = ""
@@ -364,10 +379,6 @@ def score_project(
         progress(f"scoring as of {as_of}")
         scores = score(loaded, logs, as_of, settings.policy())
         unseen = _unseen(logs.last_day(loaded.question.log), as_of)
-    paths = {
-        "scores": out or settings.scores_path(as_of),
-        "report": report or settings.report_path(as_of),
-    }
     write_scores(scores, paths["scores"])
     told = {name: str(path) for name, path in paths.items()}
     if settings.output.url is not None:

@@ -264,7 +264,7 @@ class EventIndex:
         count, (order, owner) = self.gap_count(at), self._gaps_sorted
         step = max(_CELLS_AT_ONCE // (len(order) + self.customers), 1)
         for k in range(0, len(at.cutoffs), step):
-            rows = np.flatnonzero((count > 0) & (at.nth >= k) & (at.nth < k + step))
+            rows = np.flatnonzero((count > 0) & (at.nth // step == k // step))
             cell = (at.nth.take(rows) - k) * self.customers + at.customer.take(rows)
             cells = min(step, len(at.cutoffs) - k) * self.customers
             last, sizes = np.full(cells, -1), np.zeros(cells, dtype=np.int64)

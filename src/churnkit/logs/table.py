@@ -161,6 +161,14 @@ class Events:
         words = self.vocabularies[measure]
         return self.columns[measure] == (words.index(word) if word in words else -1)
 
+    def with_words_that_occur(self) -> Events:
+        """The same events without the words that none of them has."""
+        columns, vocabularies = dict(self.columns), {}
+        for measure, words in self.vocabularies.items():
+            occurring, columns[measure] = np.unique(self.columns[measure], return_inverse=True)
+            vocabularies[measure] = tuple(words[k] for k in occurring)
+        return replace(self, columns=columns, vocabularies=vocabularies)
+
     def words(self, measure: str, before: Cutoff) -> dict[str, int]:
         """How many events before a cutoff have each word of a text measure; only those seen."""
         seen = self.columns[measure][seen_before(self.ts, before)]
@@ -243,8 +251,10 @@ class Logs:
         return len(self.customer_ids)
 
     def before(self, cutoff: Cutoff) -> Logs:
-        """The same logs as they stood at a cutoff: events with ``ts < cutoff`` only."""
-        return self._cut(lambda events: events.where(seen_before(events.ts, cutoff)))
+        """The same logs as they stood at a cutoff: events with ``ts < cutoff`` and their words."""
+        return self._cut(
+            lambda events: events.where(seen_before(events.ts, cutoff)).with_words_that_occur()
+        )
 
     def blocks(
         self, customers: int = CUSTOMERS_AT_ONCE, events: int = EVENTS_AT_ONCE

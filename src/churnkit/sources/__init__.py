@@ -35,6 +35,8 @@ __all__ = [
     "source_of",
 ]
 
+_OUT_OF_MEMORY = "Out of Memory Error"  # of the engine, within the error of a stream
+
 
 class Source(Protocol):
     """Anything that can show its rows as a table of a DuckDB connection."""
@@ -203,10 +205,12 @@ def _attached(
     with connect(memory_limit, spill) as con:
         try:
             yield con, {log: source.attach(con, log) for log, source in sources.items()}
-        except duckdb.Error as error:
-            raise reading_error(sources.values(), error) from error
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
+        except (duckdb.Error, OSError) as error:
+            # Whoever stops the engine while it hands over batches finds it in its error.
+            if "KeyboardInterrupt" in str(error):
+                raise KeyboardInterrupt from error
+            is_engines = isinstance(error, duckdb.Error) or _OUT_OF_MEMORY in str(error)
+            if not is_engines and error.errno != errno.ENOSPC:
                 raise
             raise reading_error(sources.values(), error) from error
 

@@ -32,7 +32,8 @@ _ENDINGS = {
 _MAY_BE_PACKED = ("text", "json")
 _OPTIONS = {"encoding": ("text", "json"), "delimiter": ("text",), "sheet": ("excel",)}
 _PATTERN = re.compile(r"[*?\[]")
-_NO_ROOM = "No space left on device"
+# Also within the error of a stream, which has no kind of its own.
+_NO_ROOM = ("No space left on device", "Out of Memory Error")
 _NOT_HERE = "Check the path; relative paths start at the folder of churnkit.toml."
 
 
@@ -240,7 +241,8 @@ def reading_error(sources: Collection[Any], error: Exception) -> DataError:
     import duckdb
 
     names = " or ".join(source.name for source in sources)
-    if isinstance(error, duckdb.OutOfMemoryException) or _NO_ROOM in str(error):
+    is_full = any(text in str(error) for text in _NO_ROOM)
+    if isinstance(error, duckdb.OutOfMemoryException) or is_full:
         return DataError(
             f"{names}: there is not enough memory or room for temporary files",
             "Close other programs, raise memory_limit, or name a spill folder with room, both in "
