@@ -181,6 +181,7 @@ class TestTheWay:
             "own": False,
         }
         assert listed["spend_sum"]["windows"] == [7, 30, 90, 180, 365, None]
+        monkeypatch.setenv("COLUMNS", "150")
         shown = run("features", "list").stdout
         assert "spend_sum_{window}" in shown
         assert "more churn" in shown
