@@ -205,7 +205,7 @@ def _build_on_spark(
         _require_known(asked.days, min(cutoffs))
         _require_history(settings, asked.plan.spec, asked.days, max(cutoffs))
         progress(f"building {len(asked.plan.columns)} features")
-        rows = write_spark_features(asked.features(), str(out))
+        rows = write_spark_features(asked.features(), str(out.absolute()))
     # Spark keeps what is told of columns, but nothing of the table; it overlooks such a file.
     told = asked.plan.schema({"config": settings.sha256}).metadata
     beside = json.dumps({key.decode(): text.decode() for key, text in told.items()}, indent=2)

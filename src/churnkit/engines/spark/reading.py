@@ -55,10 +55,12 @@ def parquet_of(sources: Mapping[str, Source]) -> dict[str, FileSource]:
 
 
 def _frame(session: SparkSession, source: FileSource) -> DataFrame:
+    # Java knows the folder it was started in, which may not be where we are by now.
+    files = [literal_path(str(file.absolute())) for file in source.files()]
     root = source.root()
-    reader = session.read if root is None else session.read.option("basePath", str(root))
+    reader = session.read if root is None else session.read.option("basePath", str(root.absolute()))
     with spark_faults(f"{source.name}: Spark cannot read it", "Check the files."):
-        return reader.parquet(*(literal_path(str(file)) for file in source.files()))
+        return reader.parquet(*files)
 
 
 def literal_path(path: str) -> str:
