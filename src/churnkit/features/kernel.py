@@ -32,7 +32,7 @@ Population = Callable[[BlockIndex, Observations], np.ndarray]
 Beside = Callable[[BlockIndex, Observations], np.ndarray]
 """Something else that is wanted of every row: one value per observation."""
 
-_ROWS_AT_ONCE = 50_000  # so many rows of all look-ups fit into the cache of a processor
+_ROWS_AT_ONCE = 150_000  # fewer cost more in calls, more fall out of the caches
 _BEFORE_ALL = Cutoff(-(2**62))
 _NUMBERS = "biufO"  # kinds of NumPy types; an array of objects may hold numbers
 
@@ -107,7 +107,7 @@ class FeaturePlan:
         population: Population = known,
         beside: Mapping[str, Beside] | None = None,
     ) -> Iterator[FeatureRows]:
-        """The rows of some customers, in pieces that fit into the cache."""
+        """The rows of some customers, in pieces that the caches of a processor can bear."""
         customers = max(_ROWS_AT_ONCE // len(self.cutoffs), 1)
         if not self._lags and logs.customer_count:
             self._rehearse(logs)
