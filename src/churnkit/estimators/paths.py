@@ -1,0 +1,84 @@
+"""Path attribution: what the splits on the way of a row through each tree did to its log-odds.
+
+The value of a node is the mean of its leaves over the training rows. On the way from the root to
+a leaf each split changes it, and the change is put down to the column of the split (Saabas 2014).
+That adds up to the log-odds as SHAP values do, and costs little more than a prediction; but only
+the splits on the one way count, so that of columns that act together the one asked last gets more
+than its share. Approximate, for the rows that nobody looks at one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+_ROWS_AT_ONCE = 20_000
+
+
+def path_contributions(booster: Any, X: np.ndarray, threads: int = 0) -> np.ndarray:
+    """Path attributions of a LightGBM booster in log-odds, shape (rows, columns).
+
+    With the mean log-odds over the training rows they add up to the log-odds of each row.
+
+    Parameters
+    ----------
+    booster
+        One output, no linear leaves.
+    X
+        Shape (rows, columns), NaN where missing.
+    threads
+        How many predict; 0 leaves it to LightGBM.
+    """
+    trees = [_leaves(told["tree_structure"]) for told in booster.dump_model()["tree_info"]]
+    found = np.empty((X.shape[1], len(X)))
+    for start in range(0, len(X), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        leaf = booster.predict(X[rows], pred_leaf=True, num_threads=threads)
+        found[:, rows] = _looked_up(trees, leaf, X.shape[1])
+    return found.T
+
+
+def _looked_up(trees: list[dict[int, np.ndarray]], leaf: np.ndarray, columns: int) -> np.ndarray:
+    """Attributions of shape (columns, rows), from the leaf that each row reaches in each tree."""
+    found = np.zeros((columns, len(leaf)))
+    reached = np.ascontiguousarray(leaf.reshape(len(leaf), len(trees)).T)
+    for tree, leaf_of_row in zip(trees, reached, strict=True):
+        for column, of_leaf in tree.items():
+            found[column] += of_leaf.take(leaf_of_row)
+    return found
+
+
+def _leaves(root: Mapping[str, Any]) -> dict[int, np.ndarray]:
+    """Column → what its splits add on the way to each leaf, of one tree."""
+    ways = dict(_ways(root, {}))
+    columns = sorted({column for way in ways.values() for column in way})
+    return {c: np.array([ways[k].get(c, 0.0) for k in range(len(ways))]) for c in columns}
+
+
+def _ways(
+    node: Mapping[str, Any], so_far: dict[int, float]
+) -> Iterator[tuple[int, dict[int, float]]]:
+    """Number of each leaf, and what the splits on the way to it add, by column."""
+    if "left_child" not in node:
+        yield node.get("leaf_index", 0), so_far
+        return
+    here, column = _mean(node), node["split_feature"]
+    for side in ("left_child", "right_child"):
+        change = _mean(node[side]) - here
+        yield from _ways(node[side], {**so_far, column: so_far.get(column, 0.0) + change})
+
+
+def _mean(node: Mapping[str, Any]) -> float:
+    """Mean of the leaves below a node over its training rows."""
+    value, rows = _sum(node)
+    return value / rows
+
+
+def _sum(node: Mapping[str, Any]) -> tuple[float, int]:
+    if "left_child" not in node:
+        rows = node.get("leaf_count", 1)
+        return node["leaf_value"] * rows, rows
+    (left, before), (right, after) = _sum(node["left_child"]), _sum(node["right_child"])
+    return left + right, before + after
