@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from churnkit.errors import ConfigError
+
+
+class AlreadyThere(ConfigError):
+    """A folder of that name came into being while this one was filled."""
 
 
 @contextmanager
@@ -42,6 +47,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     Raises
     ------
+    AlreadyThere
+        If there is a folder of that name by now, which stays as it is.
     ConfigError
         If the parent folder cannot be written to.
     """
@@ -54,9 +61,34 @@ def whole_folder(path: Path) -> Iterator[Path]:
             for file in aside.rglob("*"):
                 _flush(file)
             aside.chmod(0o755)
-            aside.rename(path)
+            _become(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def made_folder(path: Path) -> Path:
+    """The folder itself, made when missing.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be made.
+    """
+    with _writable(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _become(aside: Path, path: Path) -> None:
+    try:
+        aside.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        raise AlreadyThere(
+            f"{path} cannot be written ({error.strerror})",
+            "There is a folder of that name already, and it was not changed. Try again.",
+        ) from error
 
 
 @contextmanager

@@ -193,6 +193,11 @@ def horizon_ends_by(cutoff: Cutoff, horizon_days: int, end: Cutoff) -> bool:
     return Window.after(cutoff, horizon_days).end <= end.us
 
 
+def has_come(moment: Cutoff, at: Cutoff) -> bool:
+    """Whether a moment is not later than a cutoff."""
+    return moment <= at
+
+
 def every_named(text: str) -> Every:
     """How far apart cutoffs are, from text such as ``28``, ``week`` or ``month``.
 
@@ -277,3 +282,8 @@ def start_of_day(us: int, zone: str = "UTC") -> Cutoff:
 def share_of_year(cutoff: Cutoff) -> float:
     """How much of its year is over when the local day of a cutoff begins: from 0 to below 1."""
     return (cutoff.local.timetuple().tm_yday - 1) / 365.25
+
+
+def time_left(window: Window, moment: Cutoff) -> int:
+    """Microseconds of a window that are left at a moment: all before it, none after."""
+    return max(0, window.end - max(window.start, moment.us))

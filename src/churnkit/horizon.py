@@ -6,6 +6,8 @@ the product-limit estimate of how many outlast ``d`` days (E. L. Kaplan and P. M
 Nonparametric estimation from incomplete observations, JASA 53 (1958) 457–481), and from it the
 share of customers, silent for ``h`` days, who come back within the next ``h``. A horizon after
 which many come back calls customers churned who are not.
+
+Where an event says who left, no silence has to be waited for: told is how many leave, and when.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from churnkit.clock import DAY, seen_before
-from churnkit.index import ActivityIndex, PurchaseIndex
+from churnkit.index import ActivityIndex, Observations, PurchaseIndex
 from churnkit.labels import Question
 from churnkit.logs import Events, Logs
 
@@ -107,6 +109,8 @@ def advice(logs: Logs, question: Question) -> HorizonAdvice:
         If the log of the question is absent.
     """
     question.require(logs)
+    if question.churn == "event":
+        return _of_events(logs, question)
     ended, running = silences(logs, question)
     survival = Silence.of(ended, running)
     curve = tuple(p for h in CANDIDATES if (p := survival.returned(h)) is not None)
@@ -147,6 +151,38 @@ def silences(logs: Logs, question: Question) -> tuple[np.ndarray, np.ndarray]:
     last = np.diff(alive.customer, append=-1) != 0
     ended = (np.diff(alive.ts, append=0) // DAY)[~last]
     return ended[ended > 0], (end.us - alive.ts[last]) // DAY
+
+
+def _of_events(logs: Logs, question: Question) -> HorizonAdvice:
+    """How many left by the events of the question, how soon, and how many do in one horizon.
+
+    Leavings per customer-day on the way give the share of a horizon, as if they came evenly.
+    """
+    end = logs.day_after_last(question.log)
+    activity = ActivityIndex(logs.events[question.log], len(logs.customer_ids))
+    everyone = Observations.of_all(len(logs.customer_ids), [end])
+    alive = activity.alive_without(*question.events)
+    began, silent = alive.days_since_first(everyone), alive.days_since_last(everyone)
+    since_left = activity.either(*question.events).days_since_last(everyone)
+    known, left = ~np.isnan(began), since_left <= silent
+    stayed = np.where(left, began - since_left, began)
+    return HorizonAdvice(
+        question.log, question.horizon_days, None, False, None, (), None,
+        _says_of_events(question, stayed[left], float(stayed[known].sum()), int(known.sum())),
+    )  # fmt: skip
+
+
+def _says_of_events(question: Question, stayed: np.ndarray, days: float, customers: int) -> str:
+    leave = f"The event {question.events_in_words} says who left: no silence has to be waited for"
+    how = "take the horizon in which you can still act"
+    if not len(stayed):
+        return f"{leave}, {how}. So far all have come back."
+    within = 1 - np.exp(-len(stayed) / max(days, 1.0) * question.horizon_days)
+    return (
+        f"{leave}, {how}. {len(stayed):,} of {customers:,} customers left, half of them within "
+        f"{int(np.median(stayed))} days of their first sign of life; of those who are there, "
+        f"{_one_in(float(within))} leave in {question.horizon_days} days on average."
+    )
 
 
 def _signs_of_life(logs: Logs, question: Question) -> Events:

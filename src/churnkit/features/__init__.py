@@ -1,9 +1,9 @@
 """Point-in-time features: one kernel, one module per family."""
 
-# The order of the imports is the order of the columns.
+# Imported so that they register their features; in the order of the columns.
 from churnkit.features import (  # noqa: I001, F401
     purchases, early, rhythm, trend, breadth, returns, discounts, activity, service, payments,
-    surveys, season, calendar, market,
+    surveys, season, calendar, market, static,
 )  # fmt: skip
 from churnkit.features.kernel import (
     FeaturePlan,
@@ -14,7 +14,7 @@ from churnkit.features.kernel import (
     write_features,
 )
 from churnkit.features.own import load_own
-from churnkit.features.registry import CATALOGUE, Feature, feature
+from churnkit.features.registry import CATALOGUE, Companion, Feature, feature
 from churnkit.features.spec import FeatureColumn, FeatureSpec
 from churnkit.features.table import Features
 from churnkit.features.windows import WINDOWS, Window
@@ -37,6 +37,7 @@ __all__ = [
     "WINDOWS",
     "ActivityIndex",
     "BlockIndex",
+    "Companion",
     "EventIndex",
     "Events",
     "Feature",

@@ -16,7 +16,8 @@ def _distinct(p: PurchaseIndex, what: str, at: Observations, window: Window) -> 
 @feature(
     unit="products",
     says="different products bought {window}",
-    reads="different products bought {window}: {value}",
+    reads="bought {value} products {window}",
+    none="bought no product {window}",
     theme="breadth",
     needs="line_product",
     direction="down",
@@ -29,7 +30,8 @@ def products_count(p: PurchaseIndex, at: Observations, window: Window) -> np.nda
 @feature(
     unit="products",
     says="products bought {window} and never before",
-    reads="products bought {window} for the first time: {value}",
+    reads="bought {value} products {window} for the first time",
+    none="bought no product {window} for the first time",
     theme="breadth",
     needs="line_product",
     windows=inner,
@@ -43,7 +45,8 @@ def products_new(p: PurchaseIndex, at: Observations, window: int) -> np.ndarray:
 @feature(
     unit="categories",
     says="different categories bought from {window}",
-    reads="different categories bought from {window}: {value}",
+    reads="bought from {value} categories {window}",
+    none="bought from no category {window}",
     theme="breadth",
     needs="line_category",
     direction="down",
@@ -56,7 +59,8 @@ def categories_count(p: PurchaseIndex, at: Observations, window: Window) -> np.n
 @feature(
     unit="channels",
     says="different channels bought through {window}",
-    reads="different channels bought through {window}: {value}",
+    reads="bought through {value} channels {window}",
+    none="bought through no channel {window}",
     theme="breadth",
     needs="line_channel",
     direction="down",

@@ -14,6 +14,7 @@ from churnkit.logs import MONEY_UNITS
     unit="money",
     says="discount {window}",
     reads="discount {window}: {value}",
+    none="no discount {window}",
     theme="discounts",
     needs="discount",
     dtype="float64",
@@ -25,7 +26,8 @@ def discount_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarr
 @feature(
     unit="share",
     says="discount as a share of the full price {window}",
-    reads="share of the price taken off {window}: {value}",
+    reads="{value} of the price taken off {window}",
+    none="no discount {window}",
     unknown="no purchase {window}",
     theme="discounts",
     needs=("amount", "discount"),

@@ -14,7 +14,7 @@ _DAYS = 30
 @feature(
     unit="purchases",
     says=f"purchases in the first {_DAYS} days as a customer",
-    reads=f"purchases in the first {_DAYS} days: {{value}}",
+    reads=f"{{value}} purchases in the first {_DAYS} days",
     theme="early life",
     direction="down",
     dtype="int32",
@@ -26,7 +26,7 @@ def purchases_count_first_30d(p: PurchaseIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="money",
     says=f"spend in the first {_DAYS} days as a customer",
-    reads=f"spend in the first {_DAYS} days: {{value}}",
+    reads=f"spent {{value}} in the first {_DAYS} days",
     theme="early life",
     needs="amount",
     direction="down",

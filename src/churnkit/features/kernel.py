@@ -280,7 +280,7 @@ def write_features(
     plain = {"use_dictionary": ["as_of"], "write_statistics": ["customer_id"], "compression": "lz4"}
     with whole_file(path) as aside, pq.ParquetWriter(aside, schema, **plain) as writer:
         for batch in chain.from_iterable(_in_order(whole, logs.blocks())):
-            writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+            writer.write_batch(batch)
             rows += len(batch)
     return rows
 

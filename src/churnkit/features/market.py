@@ -46,7 +46,7 @@ def market_activity_trend(a: ActivityIndex, at: Observations, window: int) -> np
 @feature(
     unit="purchases",
     says="mean number of purchases {window} per customer who ever bought",
-    reads="purchases {window} of the average customer: {value}",
+    reads="the average customer made {value} purchases {window}",
     unknown="nobody ever bought anything",
     theme="season",
     windows=inner,
@@ -61,7 +61,7 @@ def market_purchases_mean(p: PurchaseIndex, at: Observations, window: int) -> np
 @feature(
     unit="-2..2",
     says="trend of purchases {window}, less that of all customers",
-    reads="trend of purchases {window} next to that of all customers: {value}",
+    reads="purchases {window} next to all customers: {value}",
     unknown="no purchases {window} nor before",
     theme="purchases trend",
     windows=inner,
@@ -75,7 +75,7 @@ def trend_against_market(p: PurchaseIndex, at: Observations, window: int) -> np.
 @feature(
     unit="-2..2",
     says="trend of activity {window}, less that of all customers",
-    reads="trend of activity {window} next to that of all customers: {value}",
+    reads="activity {window} next to all customers: {value}",
     unknown="no activity {window} nor before",
     theme="activity trend",
     windows=inner,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.features.registry import feature
+from churnkit.features.registry import Companion, feature
 from churnkit.features.windows import Window
 from churnkit.index import ActivityIndex, Observations, ratio
 
@@ -12,7 +12,9 @@ from churnkit.index import ActivityIndex, Observations, ratio
 @feature(
     unit="payments",
     says="failed payments since the last one that went through",
-    reads="failed payments still open: {value}",
+    reads="{value} failed payments still open",
+    none="no failed payment is open",
+    companion=Companion("payments_failed_open_days", "for {value} days"),
     theme="payments",
     direction="up",
     dtype="int32",
@@ -37,8 +39,9 @@ def payments_failed_open_days(a: ActivityIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="share",
     says="failed payments among all {window}",
-    reads="share of payments that failed {window}: {value}",
+    reads="{value} of its payments failed {window}",
     unknown="no payment {window}",
+    none="no payment failed {window}",
     theme="payments",
     needs=("kind=payment_failed", "kind=payment_ok"),
     direction="up",
@@ -52,7 +55,7 @@ def payments_failed_share(a: ActivityIndex, at: Observations, window: Window) ->
     unit="days",
     says="days until the next renewal is due: as long after the last as the customer's mean "
     "interval or, of customers who renewed once, the median interval of all; below 0 it is overdue",
-    reads="days until the next renewal is due (below 0 it is overdue): {value}",
+    reads="next renewal in {value} days (below 0 it is overdue)",
     unknown="never renewed",
     theme="renewals",
     needs="kind=renewal",

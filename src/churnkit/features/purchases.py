@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.features.registry import feature
+from churnkit.features.registry import Companion, feature
 from churnkit.features.windows import Window
 from churnkit.index import Observations, PurchaseIndex, ratio
 from churnkit.logs import MONEY_UNITS, QUANTITY_UNITS
@@ -13,8 +13,10 @@ from churnkit.logs import MONEY_UNITS, QUANTITY_UNITS
 @feature(
     unit="days",
     says="days since the last purchase",
-    reads="last purchase {value} days ago",
+    reads="no purchase for {value} days",
     unknown="never bought",
+    none="bought just now",
+    companion=Companion("gap_median", "usually every {value} days", where="gap_p90"),
     theme="recency",
     direction="up",
 )
@@ -25,7 +27,8 @@ def recency(p: PurchaseIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="purchases",
     says="purchases {window}",
-    reads="purchases {window}: {value}",
+    reads="{value} purchases {window}",
+    none="no purchase {window}",
     theme="frequency",
     direction="down",
     dtype="int32",
@@ -37,7 +40,8 @@ def purchases_count(p: PurchaseIndex, at: Observations, window: Window) -> np.nd
 @feature(
     unit="money",
     says="spend {window}",
-    reads="spend {window}: {value}",
+    reads="spent {value} {window}",
+    none="spent nothing {window}",
     theme="monetary",
     needs="amount",
     direction="down",
@@ -50,7 +54,7 @@ def spend_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
 @feature(
     unit="money",
     says="mean spend per purchase {window}",
-    reads="mean spend per purchase {window}: {value}",
+    reads="spent {value} per purchase {window}",
     unknown="no purchase {window}",
     theme="monetary",
     needs="amount",
@@ -63,7 +67,8 @@ def spend_mean(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray
 @feature(
     unit="money",
     says="amount of the last purchase",
-    reads="amount of the last purchase: {value}",
+    reads="spent {value} at the last purchase",
+    companion=Companion("spend_mean_all", "on average {value}"),
     theme="monetary",
     needs="amount",
     dtype="float64",
@@ -75,7 +80,8 @@ def spend_last(p: PurchaseIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="pieces",
     says="pieces bought {window}",
-    reads="pieces bought {window}: {value}",
+    reads="bought {value} pieces {window}",
+    none="bought nothing {window}",
     theme="basket",
     needs="items",
     direction="down",
@@ -88,7 +94,7 @@ def items_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarray:
 @feature(
     unit="products",
     says="mean number of products per purchase {window}",
-    reads="products per purchase {window}: {value}",
+    reads="{value} products per purchase {window}",
     unknown="no purchase {window}",
     theme="basket",
     needs="products",
@@ -114,6 +120,7 @@ def tenure(p: PurchaseIndex, at: Observations) -> np.ndarray:
     says="days from the first to the last purchase",
     reads="{value} days from the first to the last purchase",
     unknown="never bought",
+    none="bought at one time only",
     theme="tenure",
     direction="down",
 )

@@ -3,7 +3,7 @@
 A feature function takes the index of its log and the observations (customers and cutoffs), and
 returns one number per observation. What else it takes says how often it is repeated: a
 ``window`` makes one column per window, a ``kind`` one per kind of event, an ``instrument`` one
-per survey question.
+per survey question, a ``category`` or a ``number`` one per static column of the customers.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ Windows = tuple[Window, ...] | Callable[[tuple[Window, ...]], tuple[Window, ...]
 Direction = Literal["up", "down", ""]
 """What a higher value is expected to go with: more churn, less churn, or neither."""
 
+_SIGNS: Mapping[Direction, int] = {"up": 1, "down": -1, "": 0}
+
 DType = Literal["int32", "float32", "float64"]
 
 ROW_KEYS = ("customer_id", "as_of")
@@ -44,11 +46,31 @@ _INDEX_OF_LOG = {
     "SurveyIndex": "surveys",
     "BlockIndex": "",
 }
-_REPEATED = ("window", "kind", "instrument")
+_REPEATED = ("window", "kind", "instrument", "category", "number")
 _CLASS_CODES = range(-128, 128)  # as many as one byte holds
 _NAME = re.compile(
     r"[a-z][a-z0-9_]*(\{(kind|instrument)\}[a-z0-9_]*)*|\{(kind|instrument)\}_[a-z0-9_]+"
+    r"|\{(category|number)\}"
 )
+
+
+@dataclass(frozen=True)
+class Companion:
+    """Another column that makes the value of a feature telling: "…, usually every 21".
+
+    Attributes
+    ----------
+    name
+        The column, with ``{kind}`` or ``{instrument}`` where the feature is repeated over them.
+    reads
+        What is added to the sentence, with ``{value}`` for the value of that column.
+    where
+        A column that must be known as well, if any.
+    """
+
+    name: str
+    reads: str
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +80,8 @@ class Feature:
     Attributes
     ----------
     name
-        Column name without its window, with ``{kind}`` or ``{instrument}`` where repeated.
+        Column name without its window, with ``{kind}``, ``{instrument}``, ``{category}`` or
+        ``{number}`` where repeated.
     build
         The function.
     log
@@ -67,9 +90,11 @@ class Feature:
         Unit of the values, and their meaning in words.
     direction
         What a higher value is expected to go with.
-    reads, unknown
-        Sentences for a value, with ``{value}``, and for a missing one; used in the reasons of
-        a score.
+    reads, unknown, none
+        Sentences for a value, with ``{value}``, for a missing one, and for zero where the first
+        would not say it well; used in the reasons of a score.
+    companion
+        What a sentence for a value adds to it.
     theme
         What it is about; correlated features share a theme, and a customer's reasons name each
         theme once.
@@ -110,12 +135,24 @@ class Feature:
     seasonal: bool = False
     dtype: DType = "float32"
     classes: Mapping[int, str] = field(default_factory=dict)
+    none: str = ""
+    companion: Companion | None = None
     own: str = ""
 
     @cached_property
     def per(self) -> tuple[str, ...]:
         """What the feature is repeated over, in the order of its arguments."""
         return tuple(inspect.signature(self.build).parameters)[2:]
+
+    @property
+    def sign(self) -> int:
+        """The direction as a number: 1 up, -1 down, 0 neither."""
+        return _SIGNS[self.direction]
+
+    @property
+    def of_market(self) -> bool:
+        """Whether it tells the time only, by what all customers together do."""
+        return self.seasonal and bool(self.streams)
 
     @property
     def where(self) -> str:
@@ -135,6 +172,8 @@ def feature(
     direction: Direction = "",
     reads: str = "",
     unknown: str = "",
+    none: str = "",
+    companion: Companion | None = None,
     theme: str = "",
     name: str = "",
     needs: str | tuple[str, ...] = (),
@@ -148,8 +187,8 @@ def feature(
     """Register a function as a feature; see `Feature` for the arguments.
 
     The log is read off the annotation of the first parameter: `PurchaseIndex`, `ActivityIndex`,
-    `SurveyIndex`, or `BlockIndex` for all logs. ``says``, ``reads``, ``unknown`` and ``theme`` may
-    hold ``{window}``, ``{kind}`` and ``{instrument}``.
+    `SurveyIndex`, or `BlockIndex` for all logs. The sentences and ``theme`` may hold ``{window}``,
+    ``{kind}`` and ``{instrument}``.
 
     Raises
     ------
@@ -186,6 +225,8 @@ def feature(
             direction=direction,
             reads=reads or says + ": {value}",
             unknown=unknown or says + ": unknown",
+            none=none,
+            companion=companion,
             theme=theme or (chosen if own else build.__module__.rpartition(".")[2]),
             needs=_several(needs),
             only=_several(only),
@@ -242,9 +283,12 @@ def _faults(told: Feature) -> Iterator[tuple[str, str]]:
             f"takes {' and '.join(sorted(nameable)) or 'neither kind nor instrument'}",
             "Let its name hold {kind} or {instrument} if the function takes one, and only then.",
         )
-    for argument in ("unit", "says", "reads", "unknown", "theme"):
+    for argument in ("unit", "says", "reads", "unknown", "none", "theme"):
         known = repeated | ({"value"} if argument == "reads" else set())
         yield from _faults_of_text(argument, getattr(told, argument), known)
+    if told.companion is not None:
+        yield from _faults_of_text("companion", told.companion.name, nameable)
+        yield from _faults_of_text("companion", told.companion.reads, repeated | {"value"})
     yield from _faults_of_choice("dtype", (told.dtype,), get_args(DType))
     yield from _faults_of_choice("direction", (told.direction,), get_args(Direction))
     yield from _faults_of_choice("streams", told.streams, STREAMS)

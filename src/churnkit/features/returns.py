@@ -13,7 +13,8 @@ from churnkit.logs import MONEY_UNITS
 @feature(
     unit="returns",
     says="returns {window}",
-    reads="returns {window}: {value}",
+    reads="{value} returns {window}",
+    none="no return {window}",
     theme="returns",
     dtype="int32",
 )
@@ -24,8 +25,9 @@ def returns_count(p: PurchaseIndex, at: Observations, window: Window) -> np.ndar
 @feature(
     unit="share",
     says="returns among purchases and returns {window}",
-    reads="share of returns {window}: {value}",
+    reads="{value} of its orders {window} were returns",
     unknown="no purchase nor return {window}",
+    none="no return {window}",
     theme="returns",
     direction="up",
 )
@@ -37,7 +39,8 @@ def returns_share(p: PurchaseIndex, at: Observations, window: Window) -> np.ndar
 @feature(
     unit="money",
     says="money returned {window}",
-    reads="money returned {window}: {value}",
+    reads="returned goods for {value} {window}",
+    none="no return {window}",
     theme="returns",
     needs="amount",
     dtype="float64",
@@ -49,8 +52,9 @@ def returns_sum(p: PurchaseIndex, at: Observations, window: Window) -> np.ndarra
 @feature(
     unit="share",
     says="money returned among money spent and returned {window}",
-    reads="share of money returned {window}: {value}",
+    reads="returned goods for {value} of its money {window}",
     unknown="no money spent nor returned {window}",
+    none="no return {window}",
     theme="returns",
     needs="amount",
     direction="up",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.features.registry import feature
+from churnkit.features.registry import Companion, feature
 from churnkit.index import ActivityIndex, Observations, PurchaseIndex
 
 GAPS_FOR_OWN_INTERVAL = 3
 """With fewer intervals a customer has no normal interval of its own."""
 
 _TOO_FEW = "too few purchases for a rhythm of its own"
+_SO_FAR = Companion("recency", "{value} days so far")
 
 
 def times_interval(waiting: np.ndarray, interval: np.ndarray) -> np.ndarray:
@@ -23,7 +24,7 @@ def times_interval(waiting: np.ndarray, interval: np.ndarray) -> np.ndarray:
 @feature(
     unit="days",
     says="mean interval between purchases",
-    reads="usually buys every {value} days",
+    reads="buys every {value} days on average",
     unknown=_TOO_FEW,
     direction="up",
 )
@@ -34,7 +35,7 @@ def gap_mean(p: PurchaseIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="days",
     says="median interval between purchases",
-    reads="half of its intervals are under {value} days",
+    reads="usually buys every {value} days",
     unknown=_TOO_FEW,
     direction="up",
 )
@@ -47,6 +48,7 @@ def gap_median(p: PurchaseIndex, at: Observations) -> np.ndarray:
     says="spread of the intervals between purchases",
     reads="its intervals vary by {value} days",
     unknown=_TOO_FEW,
+    none="buys at even intervals",
 )
 def gap_std(p: PurchaseIndex, at: Observations) -> np.ndarray:
     return p.sales.gap_std(at)
@@ -55,7 +57,7 @@ def gap_std(p: PurchaseIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="days",
     says="the interval that nine in ten of the customer's own stay within",
-    reads="nine in ten of its intervals are within {value} days",
+    reads="nine in ten times it buys again within {value} days",
     unknown=_TOO_FEW,
     direction="up",
 )
@@ -69,6 +71,7 @@ def gap_p90(p: PurchaseIndex, at: Observations) -> np.ndarray:
     says="the last interval between purchases",
     reads="its last interval was {value} days",
     unknown=_TOO_FEW,
+    companion=Companion("gap_mean", "on average {value} days"),
     direction="up",
 )
 def gap_last(p: PurchaseIndex, at: Observations) -> np.ndarray:
@@ -91,6 +94,7 @@ def gap_trend(p: PurchaseIndex, at: Observations) -> np.ndarray:
     says="days since the last purchase over the own 90th percentile interval",
     reads="waiting {value} times its longest normal interval",
     unknown=_TOO_FEW,
+    companion=_SO_FAR,
     direction="up",
 )
 def overdue_own_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
@@ -103,6 +107,7 @@ def overdue_own_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
     f"customers with fewer than {GAPS_FOR_OWN_INTERVAL} intervals, that of all customers",
     reads="waiting {value} times the longest normal interval",
     unknown="never bought",
+    companion=_SO_FAR,
     streams=("sales",),
     direction="up",
 )
@@ -117,6 +122,7 @@ def overdue_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
     says="days since the last purchase over the own mean interval",
     reads="waiting {value} times its mean interval",
     unknown=_TOO_FEW,
+    companion=_SO_FAR,
     direction="up",
 )
 def overdue_mean_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
@@ -126,7 +132,7 @@ def overdue_mean_ratio(p: PurchaseIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="days",
     says="mean interval between activities",
-    reads="usually active every {value} days",
+    reads="active every {value} days on average",
     unknown="too little activity for a rhythm",
     theme="activity rhythm",
     direction="up",
@@ -140,6 +146,7 @@ def activity_gap_mean(a: ActivityIndex, at: Observations) -> np.ndarray:
     says="days since the last activity over the own mean interval",
     reads="silent {value} times its mean interval",
     unknown="too little activity for a rhythm",
+    companion=Companion("days_since_activity", "{value} days so far"),
     theme="activity rhythm",
     direction="up",
 )

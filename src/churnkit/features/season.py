@@ -19,7 +19,8 @@ def _within_a_year(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 @feature(
     unit="purchases",
     says="purchases {window}, a year earlier",
-    reads="purchases {window}, a year earlier: {value}",
+    reads="{value} purchases {window}, a year earlier",
+    none="no purchase {window}, a year earlier",
     theme="last year",
     windows=_within_a_year,
     seasonal=True,
@@ -33,7 +34,8 @@ def purchases_count_last_year(p: PurchaseIndex, at: Observations, window: int) -
 @feature(
     unit="purchases",
     says="purchases a year ago in as many days as {window}, but those that followed",
-    reads="purchases a year ago in the days that followed (as many as {window}): {value}",
+    reads="{value} purchases a year ago in the days that followed (as many as {window})",
+    none="no purchase a year ago in the days that followed (as many as {window})",
     theme="last year",
     windows=_within_a_year,
     seasonal=True,
@@ -47,7 +49,8 @@ def purchases_ahead_last_year(p: PurchaseIndex, at: Observations, window: int) -
 @feature(
     unit="money",
     says="spend {window}, a year earlier",
-    reads="spend {window}, a year earlier: {value}",
+    reads="spent {value} {window}, a year earlier",
+    none="spent nothing {window}, a year earlier",
     theme="last year",
     needs="amount",
     windows=_within_a_year,
@@ -62,7 +65,8 @@ def spend_sum_last_year(p: PurchaseIndex, at: Observations, window: int) -> np.n
 @feature(
     unit="money",
     says="spend a year ago in as many days as {window}, but those that followed",
-    reads="spend a year ago in the days that followed (as many as {window}): {value}",
+    reads="spent {value} a year ago in the days that followed (as many as {window})",
+    none="spent nothing a year ago in the days that followed (as many as {window})",
     theme="last year",
     needs="amount",
     windows=_within_a_year,

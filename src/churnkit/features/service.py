@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from churnkit.clock import DAY
-from churnkit.features.registry import feature
+from churnkit.features.registry import Companion, feature
 from churnkit.features.windows import Window, longest
 from churnkit.index import ActivityIndex, Observations, Tickets, ratio
 
@@ -25,7 +25,9 @@ def _share_open(tickets: Tickets, at: Observations) -> np.ndarray:
 @feature(
     unit="complaints",
     says="open complaints",
-    reads="open complaints: {value}",
+    reads="{value} open complaints",
+    none="no open complaint",
+    companion=Companion("complaints_open_days", "the oldest for {value} days"),
     theme="complaints",
     direction="up",
     dtype="int32",
@@ -50,7 +52,8 @@ def complaints_open_days(a: ActivityIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="share",
     says="open complaints among all that were made",
-    reads="share of complaints that are open: {value}",
+    reads="{value} of its complaints are open",
+    none="no open complaint",
     unknown="never complained",
     theme="complaints",
     needs="kind=complaint_opened",
@@ -77,7 +80,8 @@ def complaints_resolve_mean(a: ActivityIndex, at: Observations, window: Window) 
 @feature(
     unit="complaints",
     says="complaints made again {window}: there was one of the same ref before",
-    reads="complaints made again {window}: {value}",
+    reads="{value} complaints made again {window}",
+    none="no complaint made again {window}",
     theme="complaints",
     needs=("ref", "kind=complaint_opened"),
     windows=longest,
@@ -91,7 +95,9 @@ def complaints_reopened(a: ActivityIndex, at: Observations, window: Window) -> n
 @feature(
     unit="tickets",
     says="unresolved tickets",
-    reads="unresolved tickets: {value}",
+    reads="{value} unresolved tickets",
+    none="no unresolved ticket",
+    companion=Companion("tickets_open_days", "the oldest for {value} days"),
     theme="tickets",
     direction="up",
     dtype="int32",
@@ -116,7 +122,8 @@ def tickets_open_days(a: ActivityIndex, at: Observations) -> np.ndarray:
 @feature(
     unit="share",
     says="unresolved tickets among all that were opened",
-    reads="share of tickets that are unresolved: {value}",
+    reads="{value} of its tickets are unresolved",
+    none="no unresolved ticket",
     unknown="never opened a ticket",
     theme="tickets",
     needs="kind=support_opened",
@@ -143,7 +150,8 @@ def tickets_resolve_mean(a: ActivityIndex, at: Observations, window: Window) -> 
 @feature(
     unit="tickets",
     says="tickets opened again {window}: there was one of the same ref before",
-    reads="tickets opened again {window}: {value}",
+    reads="{value} tickets opened again {window}",
+    none="no ticket opened again {window}",
     theme="tickets",
     needs=("ref", "kind=support_opened"),
     windows=longest,

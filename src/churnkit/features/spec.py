@@ -12,7 +12,8 @@ import numpy as np
 
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError, did_you_mean
-from churnkit.features.registry import CATALOGUE, Feature, own_features
+from churnkit.features.registry import CATALOGUE, ROW_KEYS, Companion, Feature, own_features
+from churnkit.features.static import StaticColumn
 from churnkit.features.windows import WINDOWS, Window, in_words, suffix
 from churnkit.index import Observations
 from churnkit.logs import EVENT_KINDS, CustomerLogs
@@ -31,7 +32,14 @@ class FeatureColumn:
     says: str
     reads: str
     unknown: str
+    none: str
+    companion: Companion | None
     theme: str
+
+    @property
+    def is_category(self) -> bool:
+        """Whether the values are codes of categories, 0, 1, …, whose order means nothing."""
+        return "category" in self.feature.per
 
 
 @dataclass(frozen=True)
@@ -44,8 +52,12 @@ class FeatureSpec:
         Log name → its measures.
     kinds
         Event kinds that get columns of their own; the others count in ``activity_count`` only.
+    valued
+        Those of the kinds whose events come with a value.
     instruments
         Survey questions that get columns.
+    static
+        Static columns of the customers, with their categories.
     windows
         Windows in days, rising; ``None``, all time, comes last.
     seasonal
@@ -63,6 +75,8 @@ class FeatureSpec:
     seasonal: bool = True
     own: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] | None = None
+    valued: tuple[str, ...] = ()
+    static: tuple[StaticColumn, ...] = ()
 
     @classmethod
     def learn(
@@ -74,13 +88,19 @@ class FeatureSpec:
         seasonal: bool = True,
     ) -> FeatureSpec:
         """The columns that the logs can fill, judged by what is known before a cutoff."""
+        measures, kinds = dict(logs.measures), _kept(logs, "activity", "kind", before)
+        has_value = "valued" in measures.get("activity", ())
+        valued = logs.words("activity", "kind", before, "valued") if has_value else {}
+        static = logs.static_words(before) if logs.static_columns else {}
         return cls(
-            logs=dict(logs.measures),
-            kinds=_kept(logs, "activity", "kind", before),
+            logs=measures,
+            kinds=kinds,
             instruments=_kept(logs, "surveys", "instrument", before),
             windows=windows,
             seasonal=seasonal,
             own=own_features(),
+            valued=tuple(kind for kind in kinds if kind in valued),
+            static=tuple(StaticColumn.learn(name, n) for name, n in static.items() if n),
         )
 
     def limited_to(self, names: Iterable[str]) -> FeatureSpec:
@@ -106,7 +126,12 @@ class FeatureSpec:
         return {
             "logs": {name: list(measures) for name, measures in self.logs.items()},
             "kinds": list(self.kinds),
+            "valued": list(self.valued),
             "instruments": list(self.instruments),
+            "static": [
+                {"name": c.name, "words": c.words and list(c.words), "others": c.others}
+                for c in self.static
+            ],
             "windows": list(self.windows),
             "seasonal": self.seasonal,
             "own": dict(self.own),
@@ -124,7 +149,18 @@ class FeatureSpec:
             seasonal=told["seasonal"],
             own=dict(told["own"]),
             names=None if told["names"] is None else tuple(told["names"]),
+            # Models of before there were such columns do not tell them.
+            valued=tuple(told.get("valued", ())),
+            static=tuple(
+                StaticColumn(c["name"], c["words"] and tuple(c["words"]), c["others"])
+                for c in told.get("static", ())
+            ),
         )
+
+    def categorical(self, names: Sequence[str]) -> tuple[int, ...]:
+        """Positions, among some names of columns, of those whose values are codes of categories."""
+        codes = {column.name for column in self.columns() if column.is_category}
+        return tuple(k for k, name in enumerate(names) if name in codes)
 
     def columns(self) -> tuple[FeatureColumn, ...]:
         """The columns, in the order of the catalogue or of ``names``.
@@ -162,11 +198,16 @@ class FeatureSpec:
             return
         choices = {
             "window": self.windows_of(built),
-            "kind": tuple(k for k in self.kinds if not built.only or k in built.only),
+            "kind": tuple(k for k in self._kinds_of(built) if not built.only or k in built.only),
             "instrument": tuple(i for i in self.instruments if not built.only or i in built.only),
+            "category": tuple(c for c in self.static if c.words is not None),
+            "number": tuple(c for c in self.static if c.words is None),
         }
         for chosen in product(*(choices[over] for over in built.per)):
             yield _column(built, dict(zip(built.per, chosen, strict=True)))
+
+    def _kinds_of(self, built: Feature) -> tuple[str, ...]:
+        return self.valued if "value" in built.needs else self.kinds
 
     def windows_of(self, built: Feature) -> tuple[Window, ...]:
         """The windows that a feature is made for, if it is repeated over windows."""
@@ -191,17 +232,30 @@ class FeatureSpec:
 
 def _column(built: Feature, arguments: dict[str, Any]) -> FeatureColumn:
     name, words = built.name, _in_words(arguments)
+    verbatim = {k: str(v) for k, v in arguments.items()}
     if "window" in arguments:
         name += suffix(arguments["window"])
+    if "category" in arguments:
+        built = replace(built, classes=arguments["category"].classes)
     return FeatureColumn(
-        name=name.format(**{k: str(v) for k, v in arguments.items()}),
+        name=name.format(**verbatim),
         feature=built,
         build=partial(built.build, **arguments),
         window=arguments.get("window"),
         says=built.says.format(**words),
         reads=built.reads.format(**_still_braced(words), value="{value}"),
         unknown=built.unknown.format(**words),
+        none=built.none.format(**words),
+        companion=built.companion and _companion(built.companion, verbatim, words),
         theme=built.theme.format(**words),
+    )
+
+
+def _companion(told: Companion, verbatim: Mapping[str, str], words: Mapping[str, str]) -> Companion:
+    return Companion(
+        told.name.format(**verbatim),
+        told.reads.format(**_still_braced(words), value="{value}"),
+        told.where.format(**verbatim),
     )
 
 
@@ -232,6 +286,11 @@ def _must_be_known(name: str, digest: str) -> None:
 def _must_differ(columns: Sequence[FeatureColumn]) -> None:
     by_name: dict[str, FeatureColumn] = {}
     for column in columns:
+        if column.name in ROW_KEYS:
+            raise ConfigError(
+                f"a static column is called {column.name} like a key of the table of features",
+                "Take it out of static in [logs.customers], or rename it in the source.",
+            )
         other = by_name.setdefault(column.name, column)
         if other is not column:
             features = " and ".join(
@@ -239,8 +298,8 @@ def _must_differ(columns: Sequence[FeatureColumn]) -> None:
             )
             raise ConfigError(
                 f"two features are called {column.name}: {features}",
-                "Give the event or survey question of that name another one in churnkit.toml, "
-                "or rename your feature.",
+                "Give the event or survey question of that name another one in churnkit.toml, take "
+                "the static column out, or rename your feature.",
             )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from churnkit.features.registry import feature
+from churnkit.features.registry import Companion, feature
 from churnkit.features.rhythm import times_interval
 from churnkit.features.windows import Window, longest
 from churnkit.index import BlockIndex, Observations, SurveyIndex, ratio
@@ -25,6 +25,7 @@ def _longest_finite(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 @feature(
     unit="points", name="{instrument}_last", says="last {instrument} answer",
     reads="last {instrument} answer: {value}",
+    companion=Companion("days_since_{instrument}", "{value} days ago"),
     unknown="no {instrument} answer", theme="{instrument}",
 )  # fmt: skip
 def last(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
@@ -50,7 +51,8 @@ def _mean(
 
 @feature(
     unit="answers", name="{instrument}_count", says="{instrument} answers {window}",
-    reads="{instrument} answers {window}: {value}", windows=longest,
+    reads="{value} {instrument} answers {window}", windows=longest,
+    none="no {instrument} answer {window}",
     unknown="no {instrument} answer", theme="{instrument}",
     dtype="int32",
 )  # fmt: skip
@@ -71,6 +73,7 @@ def days_since(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
     unit="points", name="{instrument}_change",
     says="last {instrument} answer less the one before",
     reads="last {instrument} answer against the one before: {value}",
+    none="last {instrument} answer as the one before",
     unknown="no two {instrument} answers", theme="{instrument}",
 )  # fmt: skip
 def change(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
@@ -91,7 +94,7 @@ def trend(s: SurveyIndex, at: Observations, instrument: str, window: int) -> np.
 @feature(
     unit="0..1", name="{instrument}_good_last",
     says="last {instrument} answer on its scale, 0 worst to 1 best",
-    reads="last {instrument} answer: {value} of 1",
+    reads="last {instrument} answer: {value} of full marks",
     unknown="no {instrument} answer", theme="{instrument}",
     direction="down",
 )  # fmt: skip
@@ -102,7 +105,7 @@ def good_last(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="0..1", name="{instrument}_good_mean", windows=longest,
     says="mean {instrument} answer {window} on its scale, 0 worst to 1 best",
-    reads="mean {instrument} answer {window}: {value} of 1",
+    reads="mean {instrument} answer {window}: {value} of full marks",
     unknown="no {instrument} answer {window}", theme="{instrument}",
     direction="down",
 )  # fmt: skip
@@ -125,7 +128,8 @@ def silence_ratio(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarr
 @feature(
     unit="share", windows=longest,
     says="surveys sent {window} that brought no answer",
-    reads="share of surveys without an answer {window}: {value}",
+    reads="{value} of the surveys unanswered {window}",
+    none="every survey answered {window}",
     unknown="no survey sent {window}", theme="survey silence",
     needs=("kind=survey_sent", "surveys.score"),
     direction="up",
@@ -180,22 +184,22 @@ def ces_class(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
 @feature(
     unit="0..1", name="{instrument}_ease_last", only=("ces",),
     says="ease of the last {instrument} answer, 0 hardest to 1 easiest",
-    reads="ease of the last {instrument} answer: {value} of 1",
+    reads="ease of the last {instrument} answer: {value}",
     unknown="no {instrument} answer", theme="{instrument}",
     direction="down",
 )  # fmt: skip
 def ease_last(s: SurveyIndex, at: Observations, instrument: str) -> np.ndarray:
-    return _goodness(last(s, at, instrument), s.scales[instrument])
+    return good_last(s, at, instrument)
 
 
 @feature(
     unit="0..1", name="{instrument}_ease_mean", only=("ces",), windows=longest,
-    says="mean ease {window}, 0 hardest to 1 easiest", reads="mean ease {window}: {value} of 1",
+    says="mean ease {window}, 0 hardest to 1 easiest", reads="mean ease {window}: {value}",
     unknown="no {instrument} answer {window}", theme="{instrument}",
     direction="down",
 )  # fmt: skip
 def ease_mean(s: SurveyIndex, at: Observations, instrument: str, window: Window) -> np.ndarray:
-    return _goodness(mean(s, at, instrument, window), s.scales[instrument])
+    return good_mean(s, at, instrument, window)
 
 
 def _goodness(score: np.ndarray, scale: Instrument) -> np.ndarray:

@@ -17,6 +17,7 @@ from churnkit.features.spec import FeatureColumn, FeatureSpec
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import DTypeLike
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,12 @@ class Features:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """All columns as one float64 array of shape (rows, columns)."""
+        """All columns as one float32 array of shape (rows, columns), which models learn from."""
         return self.matrix(self.names)
 
-    def matrix(self, names: Sequence[str]) -> np.ndarray:
-        """Some columns as one float64 array of shape (rows, names)."""
-        matrix = np.empty((len(self), len(names)))
+    def matrix(self, names: Sequence[str], dtype: DTypeLike = np.float32) -> np.ndarray:
+        """Some columns as one array of shape (rows, names): float32, or float64 as they are."""
+        matrix = np.empty((len(self), len(names)), dtype=dtype)
         for k, name in enumerate(names):
             matrix[:, k] = self.columns[name]
         return matrix
@@ -66,6 +67,31 @@ class Features:
     def column(self, name: str) -> np.ndarray:
         """The values of one column; all NaN if the table does not have it."""
         return self.columns[name] if name in self.columns else np.full(len(self), np.nan)
+
+    def classes(self, name: str) -> dict[int, str]:
+        """Value → its name, of a column whose values are classes; else none.
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        """
+        return dict(self._by_name[name].feature.classes)
+
+    def class_of(self, name: str) -> np.ndarray:
+        """The class of each row by its name, such as a region; ``None`` where missing.
+
+        Raises
+        ------
+        KeyError
+            If there is no such column.
+        """
+        values, classes = self.columns[name], self.classes(name)
+        return np.array([classes.get(value) for value in values.tolist()], dtype=object)
+
+    @cached_property
+    def _by_name(self) -> dict[str, FeatureColumn]:
+        return {column.name: column for column in self.spec.columns()}
 
     def where(self, mask: np.ndarray) -> Features:
         """The rows for which the boolean mask holds, in the same order."""

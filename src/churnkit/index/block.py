@@ -80,6 +80,22 @@ class ActivityIndex:
         """Index of the events of one kind; an empty one if the kind never occurs."""
         return self._parts.of(f"kind {kind}", lambda: self._by_kind.of(kind))
 
+    def either(self, *kinds: str) -> EventIndex:
+        """Index of the events of several kinds together."""
+        if len(kinds) == 1:
+            return self.of(kinds[0])
+        name = f"either of {', '.join(kinds)}"
+        return self._parts.of(name, lambda: self._events.either("kind", *kinds))
+
+    def alive_without(self, *kinds: str) -> EventIndex:
+        """Index of the signs of life that are of none of these kinds."""
+        others = [kind for kind in kinds if kind not in NO_SIGNS_OF_LIFE]
+        if not others:
+            return self.alive
+        dead = (*NO_SIGNS_OF_LIFE, *others)
+        name = f"alive without {', '.join(others)}"
+        return self._parts.of(name, lambda: self._events.other_than("kind", *dead))
+
     def tickets(self, opened: str, resolved: str) -> Tickets:
         """What one kind of event opened and another resolved."""
         kinds = opened, resolved
@@ -96,7 +112,7 @@ class ActivityIndex:
 
 def _with_known_ref(events: Events) -> Events:
     ref = events.columns["ref"]
-    order = np.lexsort((np.arange(len(events)), ref, events.customer))
+    order = np.lexsort((ref, events.customer))  # stable: at one ref the times stay in order
     again = np.zeros(len(events), dtype=bool)
     again[order] = np.diff(numbered_runs(events.customer[order], ref[order]), prepend=-1) == 0
     return events.where(again & (ref != 0))
@@ -149,6 +165,8 @@ class BlockIndex:
         The index of each log, ``None`` where the log is absent.
     yearly_value
         Declared yearly margin per customer, ``None`` if there is none.
+    static
+        Column that is declared never to change → its text per customer.
     market
         What all customers did.
     zone
@@ -160,14 +178,15 @@ class BlockIndex:
         self.customer_ids = read_only(logs.customer_ids)
         value = logs.yearly_value
         self.yearly_value = None if value is None else read_only(value)
+        self.static = dict(logs.static)
         self.market, self.zone = market or Market(), logs.zone
         self.purchases: PurchaseIndex | None = None
         self.activity: ActivityIndex | None = None
         self.surveys: SurveyIndex | None = None
         if logs.purchases is not None:
-            self.purchases = PurchaseIndex(logs.purchases, n, known, logs.lines, market)
+            self.purchases = PurchaseIndex(logs.purchases, n, known, logs.lines, self.market)
         if logs.activity is not None:
-            self.activity = ActivityIndex(logs.activity, n, known, market)
+            self.activity = ActivityIndex(logs.activity, n, known, self.market)
         if logs.surveys is not None:
             self.surveys = SurveyIndex(logs.surveys, n, logs.instruments, known)
 

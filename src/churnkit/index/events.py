@@ -65,6 +65,14 @@ class EventIndex:
         """Number of events with ``cutoff <= ts < cutoff + days``: the future, for labels only."""
         return self._moments.before(at, -days * DAY) - self._moments.before(at)
 
+    def days_until_next(self, at: Observations, days: int) -> np.ndarray:
+        """Days from the cutoff to the first event that `count_ahead` counts; infinite if none.
+
+        The future, for labels only.
+        """
+        first = np.where(self.count_ahead(at, days) > 0, self._begin_of(at) + self.count(at), -1)
+        return np.nan_to_num((self._time(first) - at.us) / DAY, nan=np.inf)
+
     def sum(
         self, measure: str, at: Observations, days: int | None = None, ago: int = 0
     ) -> np.ndarray:
@@ -73,6 +81,16 @@ class EventIndex:
         begin = self._begin_of(at)
         start = begin if days is None else begin + self._moments.before(at, lag_of(ago + days))
         return prefix.take(begin + self._moments.before(at, lag_of(ago))) - prefix.take(start)
+
+    def sum_ahead(self, measure: str, at: Observations, days: int) -> np.ndarray:
+        """Integer sum of a measure over the events that `count_ahead` counts.
+
+        The future, for labels only.
+        """
+        prefix = self._prefix(measure, lambda: self.events.columns[measure])
+        begin = self._begin_of(at)
+        end = begin + self._moments.before(at, -days * DAY)
+        return prefix.take(end) - prefix.take(begin + self._moments.before(at))
 
     def last(self, measure: str, at: Observations, back: int = 0) -> np.ndarray:
         """The measure at the last event before the cutoff, or ``back`` events before that one.
@@ -294,16 +312,13 @@ class ByWord:
         small = code.astype(np.min_scalar_type(len(self._words)))
         order = np.argsort(small, kind="stable")
         self._edges = np.searchsorted(code[order], np.arange(len(self._words) + 1))
-        columns = {name: v[order] for name, v in events.columns.items() if name != measure}
-        self._events = Events(events.customer[order], events.ts[order], columns)
+        others = {name: v for name, v in events.columns.items() if name != measure}
+        self._events = Events(events.customer, events.ts, others).where(order)
 
     def of(self, word: str) -> Events:
         """The events of one word; none if it never occurs."""
         k = self._words.index(word) if word in self._words else -1
-        chosen = slice(0) if k < 0 else slice(self._edges[k], self._edges[k + 1])
-        events = self._events
-        columns = {name: values[chosen] for name, values in events.columns.items()}
-        return Events(events.customer[chosen], events.ts[chosen], columns)
+        return self._events.where(slice(0) if k < 0 else slice(self._edges[k], self._edges[k + 1]))
 
 
 class Parts:

@@ -60,7 +60,7 @@ class MarketCounts:
 
     def settled(self) -> Market:
         """What features ask of the counts."""
-        return Market(self.cutoffs, {name: Crowd(c) for name, c in self.streams.items()})
+        return Market({name: Crowd(c) for name, c in self.streams.items()})
 
 
 class Crowd:
@@ -94,13 +94,10 @@ class Market:
 
     Attributes
     ----------
-    cutoffs
-        The cutoffs it was counted for.
     crowds
         Stream → what was done in it.
     """
 
-    cutoffs: tuple[Cutoff, ...] = ()
     crowds: Mapping[str, Crowd] = field(default_factory=dict)
 
     def of(self, stream: str) -> Crowd:
@@ -143,7 +140,7 @@ def _stream(logs: Logs, stream: str) -> tuple[np.ndarray, np.ndarray]:
     events = logs.purchases if stream == "sales" else logs.activity
     if events is None:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    chosen = _mask(events, stream)
+    chosen = _mask(events, stream)  # `Events.where` would copy the measures, too
     return events.customer[chosen], events.ts[chosen]
 
 
@@ -152,8 +149,7 @@ def _mask(events: Events, stream: str) -> np.ndarray:
         return np.asarray(events.columns["is_return"] == 0)
     if stream == "renewals":
         return events.is_word("kind", "renewal")
-    dead = [events.is_word("kind", kind) for kind in NO_SIGNS_OF_LIFE]
-    return np.asarray(~np.logical_or.reduce(dead))
+    return ~events.is_word("kind", *NO_SIGNS_OF_LIFE)
 
 
 def _counted(customer: np.ndarray, ts: np.ndarray, cutoffs: tuple[Cutoff, ...]) -> _Counts:

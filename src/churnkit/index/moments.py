@@ -79,7 +79,8 @@ class Moments:
         Number of customers of the block.
     lags
         Microseconds before a cutoff that were asked for earlier, and will be again; what is
-        asked anew is added. Blocks share it, so that only the first finds them one by one.
+        asked anew is added. Blocks share it with a rehearsal before the first of them, so that
+        each counts before all instants in one pass.
     """
 
     def __init__(

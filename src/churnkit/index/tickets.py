@@ -31,7 +31,7 @@ class Tickets:
 
     def __init__(self, events: Events, is_open: np.ndarray, parts: Parts, name: str) -> None:
         ref = events.columns.get("ref", np.zeros(len(events), dtype=np.int64))
-        order = np.lexsort((np.arange(len(events)), ref, events.customer))
+        order = np.lexsort((ref, events.customer))  # stable: at one ref the times stay in order
         queue = numbered_runs(events.customer[order], ref[order])
         opens = is_open[order]
         level = _never_below_zero(queue, np.where(opens, 1, -1))

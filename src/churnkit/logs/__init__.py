@@ -2,6 +2,7 @@
 
 from churnkit.logs.account import LogCheck
 from churnkit.logs.collect import collect
+from churnkit.logs.fold import kind_named
 from churnkit.logs.inspection import Inspection, inspect
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
@@ -19,7 +20,7 @@ from churnkit.logs.schema import (
     LogSchema,
 )
 from churnkit.logs.store import StoredLogs
-from churnkit.logs.table import CustomerLogs, Events, Logs
+from churnkit.logs.table import CustomerLogs, Events, Logs, Texts
 
 __all__ = [
     "DEFAULT_INSTRUMENTS",
@@ -41,6 +42,8 @@ __all__ = [
     "Logs",
     "Rows",
     "StoredLogs",
+    "Texts",
     "collect",
     "inspect",
+    "kind_named",
 ]

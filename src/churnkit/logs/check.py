@@ -32,6 +32,9 @@ from churnkit.logs.sql import case, listed, literal, quoted
 if TYPE_CHECKING:
     import duckdb
 
+STATIC = "static_"
+"""How the columns that are declared static are called beside those of the contract."""
+
 DUPLICATE, EXCLUDED = "duplicate", "excluded"
 NO_FAULTS = {DUPLICATE, EXCLUDED}
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
@@ -61,7 +64,8 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
     source has it, the typed contract columns, ``rest`` (a hash of the source columns that are
     read as nothing), ``plain`` (whether the texts of the row are what reading makes of them),
     ``code`` (0 for a row that keeps the contract), ``reason`` (NULL for such a row) and ``found``
-    (the text of the value at fault). The table ``<log>_reasons`` says what each code means.
+    (the text of the value at fault), and the text of each static column under its name, with
+    `STATIC` in front. The table ``<log>_reasons`` says what each code means.
 
     Raises
     ------
@@ -76,9 +80,17 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
     columns = _mapped(schema, mapping, types)
     sql_types = {c.name: types[src] for c, src in columns}
     _require_what_is_named(log, mapping, types, sql_types)
-    raw = ", ".join(f"{quoted(src)} AS {quoted('raw_' + c.name)}" for c, src in columns)
+    raw = ", ".join(
+        f"{quoted(src)} AS {quoted('raw_' + name)}"
+        for name, src in [*((c.name, src) for c, src in columns), *_static(mapping)]
+    )
     numbers = ", ".join(_numbers(sql_types, schema, mapping)) or "NULL"
-    typed = ", ".join(_typed(c, sql_types[c.name], mapping, contract.zone) for c, _ in columns)
+    typed = ", ".join(
+        [
+            *(_typed(c, sql_types[c.name], mapping, contract.zone) for c, _ in columns),
+            *_typed_static(mapping, types),
+        ]
+    )
     reasons = list(_reasons(schema, sql_types, contract.instruments, mapping))
     coded = list(enumerate(reasons, start=1))
     code = case(((r.sql, str(k)) for k, r in coded), otherwise="0")
@@ -94,18 +106,27 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
              judged AS (SELECT *, {_plain(sql_types, schema, mapping)} AS plain,
                                CAST({code} AS UTINYINT) AS code FROM typed)
         SELECT *, {reason} AS reason, {found} AS found FROM judged""")
+    # Once: to describe the view is to plan all of its expressions, which takes tens of ms.
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {log}_columns AS SELECT column_name AS name, "
+        f"column_type AS type FROM (DESCRIBE {log}_judged)"
+    )
+    told = ", ".join(f"({k}, {literal(r.code)}, {literal(r.mend)})" for k, r in coded)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {log}_reasons (code UTINYINT, reason TEXT, mend TEXT)"
     )
-    for k, r in coded:
-        con.execute(f"INSERT INTO {log}_reasons VALUES ($1, $2, $3)", [k, r.code, r.mend])
+    con.execute(f"INSERT INTO {log}_reasons VALUES {told}")
 
 
 def columns_of(con: duckdb.DuckDBPyConnection, log: str) -> tuple[str, ...]:
     """Contract columns that the judged view of a log holds."""
-    told = con.sql(f"SELECT column_name FROM (DESCRIBE {log}_judged)").fetchall()
-    names = {name for (name,) in told}
+    names = judged_types(con, log)
     return tuple(c.name for c in SCHEMAS[log].columns if c.name in names)
+
+
+def judged_types(con: duckdb.DuckDBPyConnection, log: str) -> dict[str, str]:
+    """Columns of the judged view of a log, and their SQL types."""
+    return dict(con.execute(f"SELECT name, type FROM {log}_columns").fetchall())
 
 
 def all_reasons(log: str) -> list[Reason]:
@@ -162,6 +183,14 @@ def _require_what_is_named(
         _require_in_source(log, column, "named by exclude", types)
     for column in mapping.provenance:
         _require_in_source(log, column, "named by provenance", types)
+    for column in mapping.static:
+        _require_in_source(log, column, "named by static", types)
+    if len(mapping.static_names()) < len(mapping.static):
+        raise ConfigError(
+            f"two of the static columns {', '.join(map(repr, mapping.static))} have one name "
+            "in small letters",
+            "Leave one of them out, or rename it in the source.",
+        )
     if mapping.rates and "currency" not in sql_types:
         raise DataError(
             f"the {log} log has rates, but no column for currency",
@@ -233,6 +262,18 @@ def _typed(column: Column, sql_type: str, mapping: LogMapping, zone: str) -> str
     else:
         sql = _whole(f"number_{column.name}", _UNITS[column.kind])
     return f"{sql} AS {column.name}"
+
+
+def _static(mapping: LogMapping) -> Iterator[tuple[str, str]]:
+    """What the columns declared static are called here, and in the source."""
+    yield from ((STATIC + name, source) for name, source in mapping.static_names().items())
+
+
+def _typed_static(mapping: LogMapping, types: Mapping[str, str]) -> Iterator[str]:
+    for name, source in _static(mapping):
+        # As of ids, letter variants would make two categories of one.
+        sql = reading.customer(quoted(f"raw_{name}"), types[source], mapping)
+        yield f"{sql} AS {quoted(name)}"
 
 
 def _whole(number: str, units: int) -> str:

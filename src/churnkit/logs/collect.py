@@ -12,12 +12,13 @@ import numpy as np
 from churnkit.clock import zone_named
 from churnkit.errors import DataError
 from churnkit.logs.account import LogCheck, account, stop_if_too_many
-from churnkit.logs.check import columns_of, judge
+from churnkit.logs.check import STATIC, columns_of, judge
 from churnkit.logs.fold import events_sql, lines_sql
 from churnkit.logs.quarantine import list_rejected, rejected_rows
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import MONEY_UNITS, Contract
-from churnkit.logs.store import CUSTOMERS, LINES, EventFile, StoredLogs, Told, path_of
+from churnkit.logs.sql import quoted
+from churnkit.logs.store import CUSTOMERS, LINES, EventFile, StoredLogs, Told, path_of, texts_of
 from churnkit.logs.storing import write_stream
 from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE, Events, Logs, block_edges
 
@@ -124,13 +125,15 @@ def load(
     """
     streams = _fold(con, checks, contract, one_in)
     _number_customers(con, streams)
-    customers = con.sql(_customers_sql(con, checks)).to_arrow_table()
+    static = _static(checks, contract)
+    customers = con.sql(_customers_sql(con, checks, static)).to_arrow_table()
     events = {name: _load(con, name) for name in streams}
     rows = {name: len(events[name]) for name in streams}
     return Logs(
         customer_ids=customers.column("customer_id").to_numpy().astype(object),
         **events,
         yearly_value=customers.column("value").to_numpy() if _has_values(con, checks) else None,
+        static={name: texts_of(customers.column(STATIC + name)) for name in static},
         instruments=contract.instruments,
         zone=contract.zone,
         checks=_folded(checks, rows) if one_in == 1 else tuple(checks),
@@ -149,7 +152,9 @@ def _store(
     streams = _fold(con, checks, contract)
     sizes = _number_customers(con, streams)
     edges = block_edges(sizes, *at_once)
-    write_stream(path_of(folder, CUSTOMERS), _stream(con, _customers_sql(con, checks)), edges)
+    static = _static(checks, contract)
+    customers = _stream(con, _customers_sql(con, checks, static))
+    write_stream(path_of(folder, CUSTOMERS), customers, edges)
     files = {name: _store_events(con, name, folder, edges) for name in streams}
     folded = _folded(checks, {name: file.rows for name, file in files.items()})
     return StoredLogs(
@@ -158,6 +163,7 @@ def _store(
         blocks=len(edges) - 1,
         customers=len(sizes),
         has_values=_has_values(con, checks),
+        static=static,
         told=Told(contract.instruments, contract.zone, folded, rejected_rows(con)),
     )
 
@@ -199,16 +205,27 @@ def _number_customers(con: duckdb.DuckDBPyConnection, names: list[str]) -> np.nd
     return sizes.column("events").to_numpy()
 
 
-def _customers_sql(con: duckdb.DuckDBPyConnection, checks: list[LogCheck]) -> str:
-    """SQL of the customers in order: ``customer``, ``customer_id`` and ``value`` in money."""
-    value, known = "NULL::DOUBLE", ""
+def _customers_sql(
+    con: duckdb.DuckDBPyConnection, checks: list[LogCheck], static: tuple[str, ...]
+) -> str:
+    """SQL of the customers in order: ``customer``, ``customer_id``, ``value`` in money, and the
+    columns that are declared static.
+    """
+    value = "NULL::DOUBLE"
     if _has_values(con, checks):
         value = f"CAST(value AS DOUBLE) / {MONEY_UNITS}"
-        known = "LEFT JOIN customers_kept USING (customer_id)"
+    told = "".join(f", {quoted(STATIC + name)}" for name in static)
+    is_known = CUSTOMERS in {check.log for check in checks}
+    known = "LEFT JOIN customers_kept USING (customer_id)" if is_known else ""
     return (
-        f"SELECT customer, customer_id, {value} AS value FROM customer_numbers {known} "
+        f"SELECT customer, customer_id, {value} AS value{told} FROM customer_numbers {known} "
         "ORDER BY customer"
     )
+
+
+def _static(checks: list[LogCheck], contract: Contract) -> tuple[str, ...]:
+    """Names of the static columns of the customers, if they are there."""
+    return contract.static if CUSTOMERS in {check.log for check in checks} else ()
 
 
 def _has_values(con: duckdb.DuckDBPyConnection, checks: list[LogCheck]) -> bool:

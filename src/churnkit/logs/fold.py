@@ -12,6 +12,7 @@ Surveys
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from churnkit.logs.schema import EVENT_KINDS
@@ -31,8 +32,8 @@ def events_sql(
 
     Text measures (``kind``, ``instrument``) are folded to lower case; numbers are integers in
     the units of `churnkit.logs.schema`; ``ref`` is a number from 0 to 2⁶³ - 1 that stands for a
-    text, NULL for a blank one. With ``one_in`` above 1 only about one in so many customers is
-    read, the same ones of every log.
+    text, NULL for a blank one; ``valued`` says whether an event came with a ``value``. With
+    ``one_in`` above 1 only about one in so many customers is read, the same ones of every log.
     """
     only = _where(_chosen(one_in))
     if log == "purchases":
@@ -41,7 +42,8 @@ def events_sql(
         measures = "lower(instrument) AS instrument, score"
     else:
         ref = f", {_hashed('ref')} AS ref" if "ref" in columns else ""
-        measures = f"{_kind(kinds)} AS kind{ref}"
+        value = ", value, CAST(value IS NOT NULL AS BIGINT) AS valued" if "value" in columns else ""
+        measures = f"{_kind(kinds)} AS kind{value}{ref}"
     return f"SELECT customer_id, ts, {measures} FROM {log}_kept{only}"
 
 
@@ -121,6 +123,19 @@ def _measures(columns: tuple[str, ...], products: str) -> dict[str, str]:
         "discount": ("discount", "SUM(discount)"),
     }
     return {name: sql for name, (column, sql) in sums.items() if column in columns}
+
+
+def kind_named(event: str, kinds: Mapping[str, str] | None = None) -> str:
+    """The kind of an event as the activity log has it: declared, else known, else its own name.
+
+    >>> kind_named("Un-subscribed!"), kind_named("Kündigung", {"kündigung": "cancellation"})
+    ('un_subscribed', 'cancellation')
+    """
+    name = event.strip().lower()
+    declared = {told.strip().lower(): kind for told, kind in (kinds or {}).items()}
+    if name in declared:
+        return declared[name].strip().lower()
+    return re.sub(r"[\W_]+", "_", name).strip("_") or name
 
 
 def _kind(kinds: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ messages, and tell ``churnkit init`` what to look for.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -184,6 +185,11 @@ A shop that asks otherwise declares it.
 """
 
 
+def _as_name(column: str) -> str:
+    words = re.sub(r"\W+", "_", column.strip().lower()).strip("_")
+    return words if words[:1].isalpha() else f"c_{words}"
+
+
 @dataclass(frozen=True)
 class LogMapping:
     """How one source becomes a log of the contract.
@@ -209,6 +215,9 @@ class LogMapping:
     provenance
         Source columns that say where a row came from (a sheet, a file, a load), not what
         happened: two rows that differ only in them are one.
+    static
+        Source columns of the customers log that are declared never to change, so that what they
+        say today was known at every cutoff; these, and no others, become features.
     exclude
         Source column → values whose rows are set aside on purpose, which is no fault; ``""``
         stands for empty cells.
@@ -223,8 +232,19 @@ class LogMapping:
     decimal: Literal[".", ","] | None = None
     fold_ids: bool = False
     provenance: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
     exclude: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
+
+    def static_names(self) -> dict[str, str]:
+        """Static column under the name of its feature → column of the source.
+
+        The name is that of the source in small letters, all else written as ``_``.
+
+        >>> LogMapping(static=("IMD band", "2nd-region")).static_names()
+        {'imd_band': 'IMD band', 'c_2nd_region': '2nd-region'}
+        """
+        return {_as_name(column): column for column in self.static}
 
 
 @dataclass(frozen=True)
@@ -252,3 +272,8 @@ class Contract:
     instruments: tuple[Instrument, ...] = DEFAULT_INSTRUMENTS
     zone: str = "UTC"
     max_rejected_share: float = 0.05
+
+    @property
+    def static(self) -> tuple[str, ...]:
+        """Names of the static columns of the customers, as their features are called."""
+        return tuple(self.mappings.get("customers", LogMapping()).static_names())

@@ -7,6 +7,7 @@ logs of any length need the memory of one block.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ import numpy as np
 
 from churnkit.clock import Cutoff, day_after, seen_before, start_of_day
 from churnkit.logs.account import LogCheck
+from churnkit.logs.check import STATIC
 from churnkit.logs.schema import Instrument
-from churnkit.logs.table import LINE, Events, Logs, rank_of_the_last
+from churnkit.logs.table import Events, Logs, Texts, measures_of, rank_of_the_last
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,6 +61,20 @@ def _places(words: Sequence[str]) -> np.ndarray:
     ranks = np.empty(len(words), dtype=np.int64)
     ranks[sorted(range(len(words)), key=words.__getitem__)] = np.arange(len(words))
     return ranks
+
+
+def texts_of(column: pa.Array | pa.ChunkedArray) -> Texts:
+    """The texts of an Arrow column, with their words sorted."""
+    import pyarrow as pa
+
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = pa.chunked_array(chunks, pa.string()).dictionary_encode().unify_dictionaries()
+    if not parts.num_chunks:
+        return Texts((), np.empty(0, dtype=np.int64))
+    words = parts.chunk(0).dictionary.to_pylist()
+    ranks = np.append(_places(words), -1)  # -1, which stands for a missing text, is the last one
+    numbers = [part.indices.fill_null(-1).to_numpy().astype(np.int64) for part in parts.chunks]
+    return Texts(tuple(sorted(words)), ranks[np.concatenate(numbers)])
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,8 @@ class StoredLogs:
         How many there are.
     has_values
         Whether the yearly values of customers are known.
+    static
+        Names of the columns of the customers that are declared never to change.
     told
         What is known beside the events.
     """
@@ -165,10 +183,12 @@ class StoredLogs:
         customers: int,
         has_values: bool,
         told: Told,
+        static: tuple[str, ...] = (),
     ) -> None:
         self.block_count, self.customer_count = blocks, customers
         self.instruments, self.zone = told.instruments, told.zone
         self.checks, self.rejected = told.checks, told.rejected
+        self.static_columns = static
         self._folder, self._files, self._has_values = folder, dict(files), has_values
         self._days: dict[tuple[str, str], Cutoff] = {}
 
@@ -178,11 +198,9 @@ class StoredLogs:
 
         These have `LINE` before their names.
         """
-        names = {log: set(file.measures) for log, file in self._files.items()}
-        lines = {LINE + name for name in names.pop(LINES, ())}
-        if lines:
-            names["purchases"] |= lines
-        return {log: tuple(sorted(measures)) for log, measures in names.items()}
+        columns = {name: file.measures for name, file in self._files.items()}
+        lines = columns.pop(LINES, ())
+        return measures_of(columns, lines)
 
     @property
     def has_amounts(self) -> bool:
@@ -200,13 +218,30 @@ class StoredLogs:
         with self._opened() as read:
             return read(k)
 
-    def words(self, log: str, measure: str, before: Cutoff) -> dict[str, int]:
-        """How many events before a cutoff have each word of a text measure; only those seen."""
+    def words(self, log: str, measure: str, before: Cutoff, having: str = "") -> dict[str, int]:
+        """How many events before a cutoff have each word of a text measure; only those seen.
+
+        With ``having`` only events of which that measure is not zero are counted.
+        """
         words = self._files[log].words[measure]
         counts = np.zeros(len(words), dtype=np.int64)
-        for ts, number in self._files[log].columns("ts", measure):
-            counts += np.bincount(number[seen_before(ts, before)], minlength=len(words))
+        needed = ("ts", measure, having) if having else ("ts", measure)
+        for ts, number, *others in self._files[log].columns(*needed):
+            counted = np.logical_and.reduce([seen_before(ts, before), *others])
+            counts += np.bincount(number[counted], minlength=len(words))
         return {word: n for word, n in sorted(zip(words, counts.tolist(), strict=True)) if n}
+
+    def static_words(self, before: Cutoff) -> dict[str, dict[str, int]]:
+        """Static column → its words, and how many of the customers known before a cutoff have each.
+
+        Known is who has an event of any log.
+        """
+        counts: dict[str, Counter[str]] = {name: Counter() for name in self.static_columns}
+        if counts:
+            for block in self.blocks():
+                for name, words in block.static_words(before).items():
+                    counts[name].update(words)
+        return {name: dict(sorted(words.items())) for name, words in counts.items()}
 
     def first_day(self, of: str) -> Cutoff:
         """Start of the first day of a log, in the business zone."""
@@ -250,6 +285,7 @@ class StoredLogs:
             customer_ids=ids,
             **events,
             yearly_value=value if self._has_values else None,
+            static={name: texts_of(customers[STATIC + name]) for name in self.static_columns},
             instruments=self.instruments,
             zone=self.zone,
             checks=self.checks,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from churnkit.logs.check import STATIC
 from churnkit.logs.store import CUSTOMERS, LINES, EventFile, StoredLogs, Told, path_of
 from churnkit.logs.table import Events, Logs
 
@@ -111,6 +112,13 @@ def _empty(schema: pa.Schema) -> pa.RecordBatch:
 class StoreWriter:
     """Writes checked logs that come as blocks of whole customers, in order of their ids.
 
+    Parameters
+    ----------
+    folder
+        An empty folder.
+    static
+        Names of the static columns that the logs have.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -122,10 +130,11 @@ class StoreWriter:
     [1]
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, static: tuple[str, ...] = ()) -> None:
+        self._folder, self._static = folder, static
         self._logs: dict[str, _LogWriter] = {}
-        self._customers = BlockWriter(path_of(folder, CUSTOMERS), _customers_schema())
+        self._schema = _customers_schema(static)
+        self._customers = BlockWriter(path_of(folder, CUSTOMERS), self._schema)
         self._blocks = 0
         self._has_values = False
 
@@ -162,6 +171,7 @@ class StoreWriter:
             blocks=self._blocks,
             customers=self._customers.rows,
             has_values=self._has_values,
+            static=self._static,
             told=told,
         )
 
@@ -172,7 +182,8 @@ class StoreWriter:
         self._has_values |= value is not None
         unknown = np.full(logs.customer_count, np.nan)
         columns = [logs.customer_ids, unknown if value is None else value]
-        self._customers.write(pa.record_batch(columns, schema=_customers_schema()))
+        columns += [pa.array(logs.static[name].as_list(), pa.string()) for name in self._static]
+        self._customers.write(pa.record_batch(columns, schema=self._schema))
 
     def _close(self) -> None:
         for writer in self._logs.values():
@@ -217,7 +228,8 @@ class _LogWriter:
         return EventFile(self._path, self._measures, self._file.rows, words)
 
 
-def _customers_schema() -> pa.Schema:
+def _customers_schema(static: tuple[str, ...]) -> pa.Schema:
     import pyarrow as pa
 
-    return pa.schema([("customer_id", pa.string()), ("value", pa.float64())])
+    columns = [("customer_id", pa.string()), ("value", pa.float64())]
+    return pa.schema([*columns, *((STATIC + name, pa.string()) for name in static)])

@@ -6,7 +6,7 @@ disk (`churnkit.logs.store.StoredLogs`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -64,11 +64,24 @@ class CustomerLogs(Protocol):
     def customer_count(self) -> int:
         """Number of customers of any log."""
 
+    @property
+    def static_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the customers that are declared never to change."""
+
     def blocks(self) -> Iterator[Logs]:
         """Runs of whole customers, in order of their ids; each time from the first."""
 
-    def words(self, log: str, measure: str, before: Cutoff) -> dict[str, int]:
-        """How many events before a cutoff have each word of a text measure; only those seen."""
+    def words(self, log: str, measure: str, before: Cutoff, having: str = "") -> dict[str, int]:
+        """How many events before a cutoff have each word of a text measure; only those seen.
+
+        With ``having`` only events of which that measure is not zero are counted.
+        """
+
+    def static_words(self, before: Cutoff) -> dict[str, dict[str, int]]:
+        """Static column → its words, and how many of the customers known before a cutoff have each.
+
+        Known is who has an event of any log.
+        """
 
     def first_day(self, of: str) -> Cutoff:
         """Start of the first day of a log, in the business zone."""
@@ -87,6 +100,25 @@ def rank_of_the_last(count: int) -> int:
     does not move the end of the log.
     """
     return -(-count * 9999 // 10_000) - 1
+
+
+def measures_of(
+    columns: Mapping[str, Collection[str]], lines: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """Log → its measures, sorted, see `CustomerLogs.measures`.
+
+    Parameters
+    ----------
+    columns
+        Log → its measures.
+    lines
+        The columns of the lines of the purchases, none if there are no lines.
+    """
+    of_lines = [LINE + name for name in lines]
+    return {
+        log: tuple(sorted([*names, *of_lines] if log == "purchases" else names))
+        for log, names in columns.items()
+    }
 
 
 def block_edges(sizes: np.ndarray, customers: int, events: int) -> list[int]:
@@ -138,10 +170,13 @@ class Events:
     def __len__(self) -> int:
         return len(self.ts)
 
-    def where(self, mask: np.ndarray) -> Events:
-        """The events for which the boolean mask holds, in the same order."""
-        columns = {name: values[mask] for name, values in self.columns.items()}
-        return replace(self, customer=self.customer[mask], ts=self.ts[mask], columns=columns)
+    def where(self, rows: np.ndarray | slice) -> Events:
+        """The events for which a boolean mask holds, or those at some positions, in their order.
+
+        Whoever gives positions sees to it that customers and times rise in the end.
+        """
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return replace(self, customer=self.customer[rows], ts=self.ts[rows], columns=columns)
 
     def of(self, measure: str, word: str) -> Events:
         """The events whose text measure is that word; none if the word never occurs."""
@@ -149,17 +184,17 @@ class Events:
 
     def either(self, measure: str, *words: str) -> Events:
         """The events whose text measure is one of the words."""
-        return self.where(np.logical_or.reduce([self.is_word(measure, word) for word in words]))
+        return self.where(self.is_word(measure, *words))
 
     def other_than(self, measure: str, *words: str) -> Events:
         """The events whose text measure is any other word."""
-        found = [self.is_word(measure, w) for w in words if w in self.vocabularies[measure]]
-        return self.where(~np.logical_or.reduce(found)) if found else self
+        found = self.is_word(measure, *words)
+        return self.where(~found) if found.any() else self
 
-    def is_word(self, measure: str, word: str) -> np.ndarray:
-        """Boolean mask of the events whose text measure is that word."""
-        words = self.vocabularies[measure]
-        return self.columns[measure] == (words.index(word) if word in words else -1)
+    def is_word(self, measure: str, *words: str) -> np.ndarray:
+        """Boolean mask of the events whose text measure is one of the words."""
+        asked = np.array([word in words for word in self.vocabularies[measure]], dtype=bool)
+        return asked.take(self.columns[measure])
 
     def with_words_that_occur(self) -> Events:
         """The same events without the words that none of them has."""
@@ -169,20 +204,64 @@ class Events:
             vocabularies[measure] = tuple(words[k] for k in occurring)
         return replace(self, columns=columns, vocabularies=vocabularies)
 
-    def words(self, measure: str, before: Cutoff) -> dict[str, int]:
-        """How many events before a cutoff have each word of a text measure; only those seen."""
-        seen = self.columns[measure][seen_before(self.ts, before)]
+    def words(self, measure: str, before: Cutoff, having: str = "") -> dict[str, int]:
+        """How many events before a cutoff have each word of a text measure; only those seen.
+
+        With ``having`` only events of which that measure is not zero are counted.
+        """
+        counted = seen_before(self.ts, before)
+        if having:
+            counted = counted & (self.columns[having] != 0)
+        seen = self.columns[measure][counted]
         words = self.vocabularies[measure]
         counts = np.bincount(seen, minlength=len(words)).tolist()
         return {word: n for word, n in zip(words, counts, strict=True) if n}
 
     def between_customers(self, start: int, stop: int) -> Events:
         """The events of the customers ``start <= position < stop``, renumbered from zero."""
-        lo, hi = np.searchsorted(self.customer, [start, stop])
-        columns = {name: values[lo:hi] for name, values in self.columns.items()}
-        return replace(
-            self, customer=self.customer[lo:hi] - start, ts=self.ts[lo:hi], columns=columns
-        )
+        theirs = self.where(slice(*np.searchsorted(self.customer, [start, stop])))
+        return replace(theirs, customer=theirs.customer - start)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One text per customer.
+
+    Attributes
+    ----------
+    words
+        The texts that may occur, each once.
+    code
+        Position of each customer's text in ``words``, -1 where it is missing, int64.
+    """
+
+    words: tuple[str, ...]
+    code: np.ndarray
+
+    @classmethod
+    def of(cls, texts: Sequence[str | None]) -> Texts:
+        """The texts of customers; ``None`` where missing.
+
+        >>> Texts.of(["b", None, "a", "b"]).words
+        ('a', 'b')
+        """
+        words = tuple(sorted({text for text in texts if text is not None}))
+        number: dict[str | None, int] = {word: k for k, word in enumerate(words)}
+        return cls(words, np.array([number.get(text, -1) for text in texts], dtype=np.int64))
+
+    def where(self, rows: np.ndarray | slice) -> Texts:
+        """Those of the customers for which a mask holds, or at some positions."""
+        return replace(self, code=self.code[rows])
+
+    def counts(self) -> dict[str, int]:
+        """How many customers have each text; only those that occur."""
+        found = np.bincount(self.code + 1, minlength=len(self.words) + 1)[1:].tolist()
+        return {word: n for word, n in zip(self.words, found, strict=True) if n}
+
+    def as_list(self) -> list[str | None]:
+        """The text of each customer."""
+        known: tuple[str | None, ...] = (*self.words, None)  # -1 is the last one
+        return [known[k] for k in self.code.tolist()]
 
 
 @dataclass(frozen=True)
@@ -201,6 +280,8 @@ class Logs:
         is blank. ``None`` if none is mapped. They belong to the purchases and are no log.
     yearly_value
         Yearly margin per customer in money, NaN where unknown; ``None`` without that column.
+    static
+        Column of the customers log that is declared never to change → its text per customer.
     instruments
         The declared survey scales.
     zone
@@ -218,6 +299,7 @@ class Logs:
     surveys: Events | None = None
     lines: Events | None = None
     yearly_value: np.ndarray | None = None
+    static: Mapping[str, Texts] = field(default_factory=dict)
     instruments: tuple[Instrument, ...] = ()
     zone: str = "UTC"
     checks: tuple[LogCheck, ...] = ()
@@ -235,10 +317,8 @@ class Logs:
 
         These have `LINE` before their names.
         """
-        names = {log: set(events.columns) for log, events in self.events.items()}
-        if self.lines is not None:
-            names["purchases"] |= {LINE + name for name in self.lines.columns}
-        return {log: tuple(sorted(measures)) for log, measures in names.items()}
+        columns = {log: events.columns for log, events in self.events.items()}
+        return measures_of(columns, () if self.lines is None else self.lines.columns)
 
     @property
     def has_amounts(self) -> bool:
@@ -250,10 +330,36 @@ class Logs:
         """Number of customers of any log."""
         return len(self.customer_ids)
 
+    @property
+    def static_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the customers that are declared never to change."""
+        return tuple(self.static)
+
     def before(self, cutoff: Cutoff) -> Logs:
         """The same logs as they stood at a cutoff: events with ``ts < cutoff`` and their words."""
-        return self._cut(
+        return self.each(
             lambda events: events.where(seen_before(events.ts, cutoff)).with_words_that_occur()
+        )
+
+    def each(self, change: Callable[[Events], Events]) -> Logs:
+        """The same logs with the events of each, and the lines, changed."""
+        return self.with_events(
+            {log: change(events) for log, events in self.events.items()},
+            None if self.lines is None else change(self.lines),
+        )
+
+    def with_events(self, events: Mapping[str, Events], lines: Events | None) -> Logs:
+        """The same customers with other events by log, and other lines; a log not given is absent.
+
+        What was set aside is told no longer.
+        """
+        return replace(
+            self,
+            purchases=events.get("purchases"),
+            activity=events.get("activity"),
+            surveys=events.get("surveys"),
+            lines=lines,
+            rejected=None,
         )
 
     def blocks(
@@ -264,9 +370,22 @@ class Logs:
         for start, stop in pairwise(edges):
             yield self._between_customers(start, stop)
 
-    def words(self, log: str, measure: str, before: Cutoff) -> dict[str, int]:
-        """How many events before a cutoff have each word of a text measure; only those seen."""
-        return self.events[log].words(measure, before)
+    def words(self, log: str, measure: str, before: Cutoff, having: str = "") -> dict[str, int]:
+        """How many events before a cutoff have each word of a text measure; only those seen.
+
+        With ``having`` only events of which that measure is not zero are counted.
+        """
+        return self.events[log].words(measure, before, having)
+
+    def static_words(self, before: Cutoff) -> dict[str, dict[str, int]]:
+        """Static column → its words, and how many of the customers known before a cutoff have each.
+
+        Known is who has an event of any log.
+        """
+        known = np.zeros(self.customer_count, dtype=bool)
+        for events in self.events.values():
+            known[events.customer[seen_before(events.ts, before)]] = True
+        return {name: texts.where(known).counts() for name, texts in self.static.items()}
 
     def first_day(self, of: str) -> Cutoff:
         """Start of the first day of a log, in the business zone."""
@@ -297,12 +416,8 @@ class Logs:
     def _between_customers(self, start: int, stop: int) -> Logs:
         value = None if self.yearly_value is None else self.yearly_value[start:stop]
         return replace(
-            self._cut(lambda events: events.between_customers(start, stop)),
+            self.each(lambda events: events.between_customers(start, stop)),
             customer_ids=self.customer_ids[start:stop],
             yearly_value=value,
+            static={n: texts.where(slice(start, stop)) for n, texts in self.static.items()},
         )
-
-    def _cut(self, cut: Callable[[Events], Events]) -> Logs:
-        events = {name: cut(events) for name, events in self.events.items()}
-        lines = None if self.lines is None else cut(self.lines)
-        return replace(self, **events, lines=lines, rejected=None)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from churnkit.logs.check import columns_of
+from churnkit.logs.check import columns_of, judged_types
 from churnkit.logs.schema import SCHEMAS
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ def _identity(
     con: duckdb.DuckDBPyConnection, log: str, *, as_read: bool
 ) -> tuple[str, tuple[str, ...]]:
     """SQL of whom a row is about, and of the columns by which two rows are the same row."""
-    types = dict(
-        con.sql(f"SELECT column_name, column_type FROM (DESCRIBE {log}_judged)").fetchall()
-    )
+    types = judged_types(con, log)
     schema, columns = SCHEMAS[log], columns_of(con, log)
     texts = {c.name for c in schema.columns if c.kind in {"id", "text"}}
 
