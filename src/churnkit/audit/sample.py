@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from churnkit.clock import Cutoff, seen_before
-from churnkit.logs import CustomerLogs, Events, Logs
+from churnkit.logs import CustomerLogs, Events, Logs, Texts
 
 _CROSSING_SHARE = 0.75
 
@@ -70,17 +70,11 @@ def only(logs: Logs, chosen: np.ndarray) -> Logs:
         return replace(kept, customer=number[kept.customer])
 
     return replace(
-        each(logs, cut),
+        logs.each(cut),
         customer_ids=logs.customer_ids[chosen],
         yearly_value=None if logs.yearly_value is None else logs.yearly_value[chosen],
+        static={name: texts.where(chosen) for name, texts in logs.static.items()},
     )
-
-
-def each(logs: Logs, change: Callable[[Events], Events]) -> Logs:
-    """The logs with the events of each, and the lines, changed."""
-    events = {name: change(events) for name, events in logs.events.items()}
-    lines = None if logs.lines is None else change(logs.lines)
-    return replace(logs, **events, lines=lines, rejected=None)  # type: ignore[arg-type]
 
 
 def _joined(parts: Sequence[Logs]) -> Logs:
@@ -93,12 +87,13 @@ def _joined(parts: Sequence[Logs]) -> Logs:
     lines = [part.lines for part in parts if part.lines is not None]
     values = [part.yearly_value for part in parts if part.yearly_value is not None]
     return replace(
-        first,
+        first.with_events(events, _concatenated(lines, starts) if lines else None),
         customer_ids=np.concatenate([part.customer_ids for part in parts]),
-        **events,  # type: ignore[arg-type]
-        lines=_concatenated(lines, starts) if lines else None,
         yearly_value=np.concatenate(values) if values else None,
-        rejected=None,
+        static={
+            name: Texts.of([text for part in parts for text in part.static[name].as_list()])
+            for name in first.static
+        },
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from churnkit.audit.sample import each, only
+from churnkit.audit.sample import only
 from churnkit.clock import DAY, Cutoff, seen_before
 from churnkit.features import Feature
 from churnkit.logs import Events, Logs
@@ -92,10 +92,9 @@ def _changed(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[V
         customer[late] = rng.permutation(customer[late])
         ts[late] += rng.integers(0, _DELAY * DAY, len(late))
         row[late] = rng.permutation(late)
-        columns = {name: values[row] for name, values in events.columns.items()}
-        return _in_order(replace(events, customer=customer, ts=ts, columns=columns))
+        return _in_order(replace(events.where(row), customer=customer, ts=ts))
 
-    yield Variant(each(logs, change), cutoff)
+    yield Variant(logs.each(change), cutoff)
 
 
 def _added(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[Variant]:
@@ -106,16 +105,15 @@ def _added(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[Var
         later = rng.integers(1, _AHEAD * DAY, len(past))
         later[::3] = 0
         row = np.concatenate((np.arange(len(events)), past))
-        columns = {name: values[row] for name, values in events.columns.items()}
         ts = np.concatenate((events.ts, cutoff.us + later))
-        return _in_order(replace(events, customer=events.customer[row], ts=ts, columns=columns))
+        return _in_order(replace(events.where(row), ts=ts))
 
-    yield Variant(each(logs, change), cutoff)
+    yield Variant(logs.each(change), cutoff)
 
 
 def _moved(logs: Logs, cutoff: Cutoff, _: np.random.Generator) -> Iterator[Variant]:
     weeks = _WEEKS * 7 * DAY
-    moved = each(logs, lambda events: replace(events, ts=events.ts + weeks))
+    moved = logs.each(lambda events: replace(events, ts=events.ts + weeks))
     yield Variant(moved, replace(cutoff, us=cutoff.us + weeks))
 
 
@@ -124,9 +122,10 @@ def _renamed(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[V
     new = rng.permutation(logs.customer_count)
     old = np.argsort(new)
     names = np.array([f"customer {k:09d}" for k in range(len(new))], dtype=object)
-    renamed = each(logs, lambda e: _in_order(replace(e, customer=new[e.customer])))
+    renamed = logs.each(lambda e: _in_order(replace(e, customer=new[e.customer])))
     value = None if logs.yearly_value is None else logs.yearly_value[old]
-    renamed = replace(renamed, customer_ids=names, yearly_value=value)
+    static = {name: texts.where(old) for name, texts in logs.static.items()}
+    renamed = replace(renamed, customer_ids=names, yearly_value=value, static=static)
     yield Variant(renamed, cutoff, dict(zip(names, logs.customer_ids[old], strict=True)))
 
 
@@ -140,9 +139,7 @@ def _alone(logs: Logs, cutoff: Cutoff, rng: np.random.Generator) -> Iterator[Var
 
 def _in_order(events: Events) -> Events:
     """Events that were changed, by customer and time again."""
-    order = np.lexsort((events.ts, events.customer))
-    columns = {name: values[order] for name, values in events.columns.items()}
-    return replace(events, customer=events.customer[order], ts=events.ts[order], columns=columns)
+    return events.where(np.lexsort((events.ts, events.customer)))
 
 
 REPEATED = Trial(

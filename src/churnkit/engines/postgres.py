@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -27,8 +26,7 @@ from churnkit.logs.account import stop_if_too_many
 from churnkit.logs.sql import literal, quoted
 from churnkit.logs.store import StoredLogs, Told
 from churnkit.logs.storing import StoreWriter
-from churnkit.sources import SqlSource, connect, private_folder
-from churnkit.sources.files import reading_error
+from churnkit.sources import SqlSource, connect, engine_faults, private_folder
 from churnkit.sources.stores.address import Address
 from churnkit.sources.stores.postgres import PostgresRows, table_sql
 from churnkit.sources.stores.statement import bare_query
@@ -162,10 +160,10 @@ def postgres_logs(
     known = {log: sources[log] for log in SCHEMAS if log in sources}
     with private_folder(spill) as folder:
         with (
-            _faults_of(known),
+            engine_faults(known.values()),
             connect(memory_limit, spill) as con,
             closing(sorted_chunks(known, agreed, con, rows)) as chunks,
-            StoreWriter(folder) as writer,
+            StoreWriter(folder, agreed.static if "customers" in known else ()) as writer,
         ):
             logs = _kept(chunks, writer, known, agreed)
         yield logs
@@ -191,21 +189,6 @@ def _kept(
     return writer.finish(
         Told(contract.instruments, contract.zone, tuple(checks.values()), rejected[0])
     )
-
-
-@contextmanager
-def _faults_of(sources: Mapping[str, SqlSource]) -> Iterator[None]:
-    """Faults of the engine and a full disk, told with the names of the sources."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        raise reading_error(sources.values(), error) from error
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise reading_error(sources.values(), error) from error
 
 
 def sorted_chunks(

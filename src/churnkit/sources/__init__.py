@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,8 @@ from churnkit.logs.collect import collect_on_disk
 from churnkit.logs.sql import literal
 from churnkit.logs.store import StoredLogs
 from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE
-from churnkit.sources.files import FileSource, reading_error
+from churnkit.sources.faults import engine_faults
+from churnkit.sources.files import FileSource
 from churnkit.sources.frames import FrameSource
 from churnkit.sources.stores import SqlSource
 
@@ -28,14 +28,13 @@ __all__ = [
     "Source",
     "SqlSource",
     "connect",
+    "engine_faults",
     "inspect_logs",
     "open_logs",
     "private_folder",
     "read_logs",
     "source_of",
 ]
-
-_OUT_OF_MEMORY = "Out of Memory Error"  # of the engine, within the error of a stream
 
 
 class Source(Protocol):
@@ -196,23 +195,12 @@ def _attached(
     sources: Mapping[str, Source], memory_limit: str | None, spill: Path | str | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, Rows]]]:
     """A connection with the rows of every source; errors of the engine name the source."""
-    import duckdb
-
     if not {"purchases", "activity"} & sources.keys():
         raise DataError(
             "there is neither a purchases nor an activity log", "Give at least one of the two."
         )
-    with connect(memory_limit, spill) as con:
-        try:
-            yield con, {log: source.attach(con, log) for log, source in sources.items()}
-        except (duckdb.Error, OSError) as error:
-            # Whoever stops the engine while it hands over batches finds it in its error.
-            if "KeyboardInterrupt" in str(error):
-                raise KeyboardInterrupt from error
-            is_engines = isinstance(error, duckdb.Error) or _OUT_OF_MEMORY in str(error)
-            if not is_engines and error.errno != errno.ENOSPC:
-                raise
-            raise reading_error(sources.values(), error) from error
+    with connect(memory_limit, spill) as con, engine_faults(sources.values()):
+        yield con, {log: source.attach(con, log) for log, source in sources.items()}
 
 
 def source_of(rows: Any, log: str) -> Source:

@@ -16,12 +16,11 @@ from churnkit.engines.spark.executors import LOG, SURVEY, OnExecutors
 from churnkit.engines.spark.faults import gist, on_executors, spark_faults, without_pandas
 from churnkit.engines.spark.reading import literal_path
 from churnkit.engines.spark.session import require_pyspark
-from churnkit.engines.spark.survey import TEXTS, Survey
+from churnkit.engines.spark.survey import STATIC, WITH_VALUE, Survey
 from churnkit.errors import ConfigError, DataError, did_you_mean
 from churnkit.features import CATALOGUE, WINDOWS, FeaturePlan, FeatureSpec, Window
 from churnkit.features.own import own_sources
-from churnkit.index import count_market
-from churnkit.logs import SCHEMAS, Contract, CustomerLogs, LogCheck
+from churnkit.logs import SCHEMAS, Contract, CustomerLogs, LogCheck, Logs
 from churnkit.logs.account import stop_if_too_many
 from churnkit.sources import connect
 
@@ -111,15 +110,17 @@ def plan_spark(
     agreed = contract or Contract()
     shapes = {log: _shape(log, frame) for log, frame in _known(frames).items()}
     with connect() as con:  # what can be refused without a row is refused here
-        measures = Judge(con, shapes, agreed).logs_of_nobody().measures
+        nobody = Judge(con, shapes, agreed).logs_of_nobody()
     work = OnExecutors(shapes, agreed, rows)
     with spark_faults():
         parted = _parted(frames, work, partitions)
-        seen = _survey(parted, work, asked)
+        seen = _survey(parted, work, asked, nobody)
     for check in seen.checks.values():
         stop_if_too_many(check, agreed.max_rejected_share)
     chosen = spec or FeatureSpec.learn(
-        cast(CustomerLogs, _Seen(measures, seen)), before=asked[-1], windows=windows
+        cast(CustomerLogs, _Seen(nobody.measures, nobody.static_columns, seen)),
+        before=asked[-1],
+        windows=windows,
     )
     streams = FeaturePlan(chosen, asked).streams
     plan = FeaturePlan(chosen, asked, seen.market.settled() if streams else None)
@@ -176,10 +177,14 @@ class _Seen:
     """What a `FeatureSpec` learns from."""
 
     measures: Mapping[str, tuple[str, ...]]
+    static_columns: tuple[str, ...]
     seen: Survey
 
-    def words(self, log: str, *_: object) -> dict[str, int]:
-        return dict(self.seen.words.get(log, {}))
+    def words(self, log: str, _measure: str, _before: Cutoff, having: str = "") -> dict[str, int]:
+        return dict(self.seen.words.get(WITH_VALUE if having else log, {}))
+
+    def static_words(self, _: Cutoff) -> dict[str, dict[str, int]]:
+        return {name: dict(self.seen.words[STATIC + name]) for name in self.static_columns}
 
 
 def _sources_of(spec: FeatureSpec) -> tuple[tuple[str, str], ...]:
@@ -257,17 +262,16 @@ def _identified(log: str, frames: Mapping[str, DataFrame], work: OnExecutors) ->
     return known.select(WHO, ROW, f.lit(log).alias(LOG), *cells)
 
 
-def _survey(parted: DataFrame, work: OnExecutors, cutoffs: Sequence[Cutoff]) -> Survey:
+def _survey(
+    parted: DataFrame, work: OnExecutors, cutoffs: Sequence[Cutoff], nobody: Logs
+) -> Survey:
     """What is seen of all customers."""
     from pyspark.sql.types import BinaryType, StructType
 
     schema = StructType().add(SURVEY, BinaryType())
     seen = on_executors(parted, partial(work.surveyed, cutoffs), schema).collect()
-    nothing = Survey(
-        {log: nothing_read(log, shape.source) for log, shape in work.shapes.items()},
-        {log: Counter() for log in TEXTS if log in work.shapes},
-        count_market([], cutoffs),
-    )
+    checks = {log: nothing_read(log, shape.source) for log, shape in work.shapes.items()}
+    nothing = replace(Survey.of(nobody, cutoffs), checks=checks)
     return reduce(add, (Survey.from_bytes(bytes(row[0]), cutoffs) for row in seen), nothing)
 
 

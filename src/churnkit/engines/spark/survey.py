@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from io import BytesIO
 
@@ -18,6 +18,9 @@ from churnkit.logs import LogCheck, Logs
 TEXTS = {"activity": "kind", "surveys": "instrument"}
 """Log → its text measure, of which a `FeatureSpec` wants the frequent words."""
 
+WITH_VALUE, STATIC = "activity with value", "static "
+"""What else has words: events that came with a value, and (with a name) static columns."""
+
 
 @dataclass(frozen=True)
 class Survey:
@@ -28,7 +31,9 @@ class Survey:
     checks
         Log → what became of its rows.
     words
-        Log with a text measure → how often each of its words occurs before the last cutoff.
+        Log with a text measure → how often each of its words occurs before the last cutoff;
+        `WITH_VALUE` → the same of events with a value; `STATIC` and the name of a static column →
+        how many customers known by then have each of its words.
     market
         What the customers did before each cutoff.
     """
@@ -42,11 +47,7 @@ class Survey:
         """What is seen of the customers of some logs."""
         return cls(
             checks={check.log: check for check in logs.checks},
-            words={
-                log: Counter(logs.words(log, measure, cutoffs[-1]))
-                for log, measure in TEXTS.items()
-                if log in logs.events
-            },
+            words=dict(_words(logs, cutoffs[-1])),
             market=count_market([logs], cutoffs),
         )
 
@@ -86,3 +87,13 @@ class Survey:
             words={log: Counter(words) for log, words in told["words"].items()},
             market=replace(nothing, streams=streams),
         )
+
+
+def _words(logs: Logs, before: Cutoff) -> Iterator[tuple[str, Counter[str]]]:
+    for log, measure in TEXTS.items():
+        if log in logs.events:
+            yield log, Counter(logs.words(log, measure, before))
+    if "valued" in logs.measures.get("activity", ()):
+        yield WITH_VALUE, Counter(logs.words("activity", "kind", before, "valued"))
+    for name, words in logs.static_words(before).items():
+        yield STATIC + name, Counter(words)

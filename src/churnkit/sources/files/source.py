@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import glob
 from itertools import takewhile
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import Rows
-from churnkit.sources.files.damage import engine_says
 from churnkit.sources.files.delimited import Dialect, dialect_of, stack_delimited
 from churnkit.sources.files.excel import stack_books
 from churnkit.sources.files.jsonlines import stack_json
@@ -32,8 +31,6 @@ _ENDINGS = {
 _MAY_BE_PACKED = ("text", "json")
 _OPTIONS = {"encoding": ("text", "json"), "delimiter": ("text",), "sheet": ("excel",)}
 _PATTERN = re.compile(r"[*?\[]")
-# Also within the error of a stream, which has no kind of its own.
-_NO_ROOM = ("No space left on device", "Out of Memory Error")
 _NOT_HERE = "Check the path; relative paths start at the folder of churnkit.toml."
 
 
@@ -225,36 +222,4 @@ def _kind_of(path: Path) -> str:
     raise DataError(
         f"{path}: files of this ending are not read",
         "Use .csv, .parquet, .jsonl or .xlsx; text may be packed as .gz or .zst.",
-    )
-
-
-def reading_error(sources: Collection[Any], error: Exception) -> DataError:
-    """The error of a scan that broke half-way, told with the file and the engine's line.
-
-    Parameters
-    ----------
-    sources
-        The sources that were being read.
-    error
-        What the engine raised.
-    """
-    import duckdb
-
-    names = " or ".join(source.name for source in sources)
-    is_full = any(text in str(error) for text in _NO_ROOM)
-    if isinstance(error, duckdb.OutOfMemoryException) or is_full:
-        return DataError(
-            f"{names}: there is not enough memory or room for temporary files",
-            "Close other programs, raise memory_limit, or name a spill folder with room, both in "
-            "[engine].",
-        )
-    files = [source for source in sources if isinstance(source, FileSource)]
-    damage = next(filter(None, (source.damage() for source in files)), "")
-    named = re.search(r'[Ff]ile "([^"]+)"|file \'([^\']+)\'', str(error))
-    name = (named[1] or named[2]) if named else names
-    return DataError(
-        damage or f"{name} cannot be read: {engine_says(error)}",
-        "The file is damaged; mend it, or copy or export it again."
-        if files
-        else "Look at its columns, or write the rows to a Parquet file and give that.",
     )

@@ -12,6 +12,7 @@ _ENOUGH = 50  # cells below which counting distinct ones proves nothing
 _EVENTS = 200
 _CATEGORIES = 500
 _CHANNELS = 60
+_GROUPS = 50
 _SPARSE = frozenset({"ref", "discount"})
 _PLURAL = re.compile(r"[A-Za-z]{3}[sS]$")
 CURRENCIES = frozenset({
@@ -166,6 +167,12 @@ def _few_words(cells: Evidence, most: int) -> bool:
         return False
     many = cells.distinct > max(most, 0.5 * cells.count) or cells.distinct > 20 * most
     return cells.length <= 60 and not (cells.count >= _ENOUGH and many) and cells.addresses < 0.5
+
+
+def may_be_static(cells: Evidence) -> bool:
+    """Whether a column could sort customers: few values, none of them a date or an address."""
+    few = 1 < cells.distinct <= _GROUPS
+    return few and (cells.is_boolean or _few_words(cells, _GROUPS))
 
 
 def _category(cells: Evidence, _: str) -> float | None:

@@ -8,10 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from churnkit.logs import SCHEMAS, Instrument
-from churnkit.sources.files import reading_error
+from churnkit.sources.faults import engine_faults
 from churnkit.sources.proposal import remarks
 from churnkit.sources.proposal.doubts import doubts, rivals
 from churnkit.sources.proposal.evidence import Evidence, Looked, evidence, look
+from churnkit.sources.proposal.fit import may_be_static
 from churnkit.sources.proposal.kinds import kinds_of, opened_tickets
 from churnkit.sources.proposal.matching import Match, match_columns
 from churnkit.sources.proposal.money import Money, settled
@@ -62,6 +63,9 @@ class Proposal:
         Rows that may be meant to be left out; nothing is excluded unasked.
     currencies
         Currencies met if there are several.
+    groups
+        Unused columns of the customers log that sort customers; which of them never change only
+        people know, so that none is taken unasked.
     looked_at, looked_at_all
         Number of rows looked at, and whether these are all there are.
     noticed
@@ -87,6 +91,7 @@ class Proposal:
     scales: tuple[Scale, ...] = ()
     marks: tuple[Mark, ...] = ()
     currencies: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     looked_at: int = 0
     looked_at_all: bool = True
     noticed: tuple[str, ...] = ()
@@ -113,6 +118,7 @@ class Proposal:
             "resolution": self.resolution,
             "grain": self.grain,
             "kinds": dict(self.kinds),
+            "groups": list(self.groups),
             "looked_at": self.looked_at,
             "noticed": list(self.noticed),
             "undecided": list(self.notes),
@@ -127,14 +133,10 @@ def propose(con: duckdb.DuckDBPyConnection, log: str, source: Source) -> Proposa
     DataError
         If the source cannot be read, or a column the log cannot do without is not recognised.
     """
-    import duckdb
-
-    try:
+    with engine_faults([source]):
         looked = look(con, log, source.attach(con, log))
         cells = {name: evidence(con, looked, name) for name in looked.types}
         return _Reading(con, log, source, looked, cells).proposal()
-    except duckdb.Error as error:
-        raise reading_error([source], error) from error
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ class _Reading:
             scales=self.scales,
             marks=marks(left),
             currencies=self._currencies(),
+            groups=self.groups,
             looked_at=self.looked.rows,
             looked_at_all=self.looked.whole,
             noticed=tuple(self._noticed()),
@@ -253,6 +256,13 @@ class _Reading:
         if any("ticket" in tokens(name) for name in self.cells):
             kinds = opened_tickets(events) | kinds
         return dict(sorted(kinds.items()))
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The unused columns of the customers that sort them."""
+        if self.log != "customers":
+            return ()
+        return tuple(name for name in self.unused if may_be_static(self.cells[name]))
 
     @cached_property
     def scales(self) -> tuple[Scale, ...]:

@@ -18,9 +18,10 @@ _URL = re.compile(
 )
 _HOST = re.compile(r"(\[[^]]*\]|[^:\[\]]*)(:(\d*))?")
 _NAME = re.compile(r"\$\{(\w+)\}")
-_SECRET_OPTION = re.compile(
+SECRET_OPTION = re.compile(
     r"pass(?!file)|token|secret|private_key(?!_path|_file)|credentials_base64"
 )
+"""Found in the name, in lower case, of every option that holds a secret."""
 _FORM = "Write it as dialect://user@host/database; a password goes in as ${NAME}."
 
 
@@ -96,7 +97,7 @@ class Address:
     @property
     def literal_secrets(self) -> tuple[str, ...]:
         """Passwords that stand in the address itself rather than behind a ``${NAME}``."""
-        hidden = (self.password, *(v for k, v in self.options if _SECRET_OPTION.search(k.lower())))
+        hidden = (self.password, *(v for k, v in self.options if SECRET_OPTION.search(k.lower())))
         return tuple(told for told in hidden if _NAME.sub("", told))
 
     def filled(self) -> Address:
