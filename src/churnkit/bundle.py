@@ -3,8 +3,9 @@
 ::
 
     manifest.json        format version, sha256 of every other file
-    model.json           rung, question, features, training cutoffs, parameters
-    booster-0.txt …      LightGBM text models, for the trees
+    model.json           rung, question, features, training cutoffs, estimator, expected spend
+    booster-0.txt …      LightGBM text models, of the estimator or of the members of a blend,
+                         then of the expected spend
     card.json, card.md   what the model is, how it was tested, what it must not be used for
 
 No pickle, no code. A LightGBM text file with a flipped bit can crash the process or change
@@ -20,30 +21,39 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from churnkit.atomic import whole_folder
+from churnkit.clock import Cutoff
 from churnkit.errors import BundleError, ConfigError
-from churnkit.estimators import ChurnClassifier, PlainRule
+from churnkit.estimators import (
+    KINDS,
+    BinaryClassifier,
+    SpendModel,
+    restored,
+    restored_spend,
+)
 from churnkit.features import FeatureSpec
 from churnkit.labels import Question
-from churnkit.model import ChurnModel, Estimator
+from churnkit.model import ChurnModel
 
-FORMAT = 2
+FORMAT = 4
+_READABLE = (3, FORMAT)  # the format before told no expected spend: last year's rate stands in
 _MANIFEST, _MODEL = "manifest.json", "model.json"
 _CARD, _CARD_TEXT = "card.json", "card.md"
 _BOOSTER = re.compile(r"booster-\d+\.txt")
-_RULE_ARRAYS = ("mean_", "scale_", "coef_")
 _LINKS = ("split_feature", "decision_type", "left_child", "right_child")
 _OF_SPLITS = (*_LINKS, "split_gain", "internal_value", "internal_weight", "internal_count")
 _OF_LEAVES = ("leaf_weight", "leaf_count")
 _MOST_LEAVES = 1024  # LightGBM walks down a tree by recursion
 _PLAIN_NUMBERS = re.compile(r"(?:inf|[-+.0-9e ])*")  # a missing value alone splits at "inf"
 _TREE_LINE = re.compile(r"[a-z_]+=[^=]*")
-_CATEGORICAL = 1  # the bit of a decision type under which LightGBM follows further indices
+_CATEGORICAL = 1  # the bit of a decision type under which a threshold is an index of categories
+_WORD = 2**32  # categories are bits of words of 32
 
 
 def save(model: ChurnModel, folder: Path, told: Mapping[str, Any], card_text: str) -> Path:
@@ -62,10 +72,15 @@ def save(model: ChurnModel, folder: Path, told: Mapping[str, Any], card_text: st
     -------
     Path
         The folder.
+
+    Raises
+    ------
+    BundleError
+        If the model is one that `load` would refuse.
     """
     with whole_folder(folder) as aside:
         parts, boosters = _parts(model)
-        _write(aside / _MODEL, json.dumps(parts, indent=1))
+        _write(aside / _MODEL, json.dumps(parts, indent=1, allow_nan=False))
         for k, text in enumerate(boosters):
             _write(aside / f"booster-{k}.txt", text)
         _write(aside / _CARD, json.dumps(told, indent=1, allow_nan=False))
@@ -87,16 +102,20 @@ def load(folder: Path) -> ChurnModel:
 
     files = verify(folder)
     try:
-        told = json.loads(files[_MODEL])
-        return ChurnModel(
+        told = json.loads(files[_MODEL], parse_constant=_no_number)
+        estimator, spend = _estimators(told, files)
+        model = ChurnModel(
             rung=told["rung"],
-            estimator=_estimator(told, files),
+            estimator=estimator,
             names=tuple(told["names"]),
             spec=FeatureSpec.from_dict(told["spec"]),
             question=Question(**told["question"]),
             trained_on=tuple(told["trained_on"]),
             version=folder.name,
+            spend=spend,
         )
+        _check_use(model)
+        return model
     except (AttributeError, ConfigError, LightGBMError, *_UNREADABLE) as error:
         raise BundleError(
             f"the model of {folder} cannot be used: {error!r}", _TRAIN_AGAIN
@@ -111,7 +130,12 @@ def card(folder: Path) -> dict[str, Any]:
     BundleError
         Like `load`.
     """
-    told: dict[str, Any] = json.loads(verify(folder)[_CARD])
+    text = verify(folder)[_CARD]
+    try:
+        told: dict[str, Any] = json.loads(text)
+        _require(isinstance(told, dict), "it is no table of names and values")
+    except _UNREADABLE as error:
+        raise BundleError(f"the card of {folder} cannot be read: {error}", _TRAIN_AGAIN) from error
     return told
 
 
@@ -128,10 +152,10 @@ def verify(folder: Path) -> dict[str, str]:
         digests, written = dict(manifest["sha256"]), manifest["format"]
     except (OSError, *_UNREADABLE) as error:
         raise BundleError(f"{folder} is not a model bundle ({error!r})", _TRAIN_AGAIN) from error
-    if written != FORMAT:
+    if written not in _READABLE:
         raise BundleError(
             f"{folder} is a bundle of format {written}; this churnkit reads format {FORMAT}",
-            "Train anew with this version, or install the one that wrote it.",
+            _another_format(written),
         )
     there = {path.name for path in folder.iterdir()} - {_MANIFEST}
     strange = {name for name in there if not _belongs(name)}
@@ -149,12 +173,28 @@ def digest(folder: Path) -> str:
     return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
 
 
-_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+_UNREADABLE = (
+    ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+_LONGEST = 36_500  # days
 _TRAIN_AGAIN = "Use an intact copy, or train anew with churnkit train."
 
 
+def _another_format(written: object) -> str:
+    if isinstance(written, int) and written < FORMAT:
+        return (
+            "It was written by an older churnkit, and its model is told in another way. Train anew "
+            "with churnkit train, or go on scoring with the churnkit that wrote it."
+        )
+    return "It was written by a newer churnkit: install that one, or train anew with this one."
+
+
 def _belongs(name: str) -> bool:
-    return name in {_MODEL, _CARD, _CARD_TEXT} or _BOOSTER.fullmatch(name) is not None
+    return name in {_MODEL, _CARD, _CARD_TEXT} or _is_booster(name)
+
+
+def _is_booster(name: str) -> bool:
+    return _BOOSTER.fullmatch(name) is not None
 
 
 def _verified(path: Path, expected: str) -> str:
@@ -166,7 +206,10 @@ def _verified(path: Path, expected: str) -> str:
         raise BundleError(
             f"{path} was changed: its sha256 is not the one in the manifest", _TRAIN_AGAIN
         )
-    return content.decode("utf-8")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path} is no text: {error}", _TRAIN_AGAIN) from error
 
 
 def _parts(model: ChurnModel) -> tuple[dict[str, Any], list[str]]:
@@ -178,32 +221,72 @@ def _parts(model: ChurnModel) -> tuple[dict[str, Any], list[str]]:
         "names": list(model.names),
         "spec": model.spec.to_dict(),
         "trained_on": list(model.trained_on),
-        "parameters": estimator.get_params(),
+        "estimator": estimator.told(),
+        "spend": None if model.spend is None else model.spend.told(),
     }
-    if isinstance(estimator, ChurnClassifier):
-        return told, [booster.model_to_string() for booster in estimator.boosters_]
-    told["rule"] = {name: getattr(estimator, name).tolist() for name in _RULE_ARRAYS}
-    told["rule"]["intercept_"] = estimator.intercept_
-    return told, []
+    columns = len(model.names)
+    boosters = [(b, columns + estimator.columns_added) for b in estimator.boosters()]
+    boosters += [(b, columns) for b in (model.spend.boosters() if model.spend else ())]
+    try:
+        texts = [_checked_trees(b.model_to_string(), known) for b, known in boosters]
+    except ValueError as error:
+        raise BundleError(
+            f"the model cannot be kept: {error}", f"Train with up to {_MOST_LEAVES} leaves a tree."
+        ) from error
+    return told, texts
 
 
-def _estimator(told: Mapping[str, Any], files: Mapping[str, str]) -> Estimator:
+def _estimators(
+    told: Mapping[str, Any], files: Mapping[str, str]
+) -> tuple[BinaryClassifier, SpendModel | None]:
+    """What tells the churn, and what tells the spend; the boosters of the latter come last."""
     import lightgbm as lgb
 
-    estimator: Estimator
-    if "rule" in told:
-        estimator = PlainRule(**told["parameters"])
-        for name in _RULE_ARRAYS:
-            setattr(estimator, name, np.array(told["rule"][name], dtype=np.float64))
-        estimator.intercept_ = told["rule"]["intercept_"]
-    else:
-        estimator = ChurnClassifier(**told["parameters"])
-        texts = [files[f"booster-{k}.txt"] for k in range(estimator.seeds)]
-        trees = [_checked_trees(text, len(told["names"])) for text in texts]
-        estimator.boosters_ = [lgb.Booster(model_str=text) for text in trees]
-    estimator.classes_ = np.array([False, True])
-    estimator.n_features_in_ = len(told["names"])
-    return estimator
+    columns, added = len(told["names"]), KINDS[told["estimator"]["kind"]].columns_added
+    texts = [files[f"booster-{k}.txt"] for k in range(sum(map(_is_booster, files)))]
+    first, spend = told["estimator"]["boosters"], told.get("spend")
+    known = [columns + (added if k < first else 0) for k in range(len(texts))]
+    trees = [_checked_trees(text, n) for text, n in zip(texts, known, strict=True)]
+    boosters = [lgb.Booster(model_str=text) for text in trees]
+    if spend is None:
+        return restored(told["estimator"], boosters), None
+    estimator = restored(told["estimator"], boosters[:first])
+    return estimator, restored_spend(spend, boosters[first:])
+
+
+def _check_use(model: ChurnModel) -> None:
+    """Refuse what would fail only when it scores: ValueError and the like tell what is wrong."""
+    columns, question = len(model.names), model.question
+    _require(all(isinstance(name, str) for name in model.names), "its columns have no names")
+    for days in (question.horizon_days, question.lookback_days):
+        _require(type(days) is int and days <= _LONGEST, f"{days!r} is no number of days")
+    for part in (model.estimator, model.spend):
+        horizon = getattr(part, "horizon_days", question.horizon_days)
+        _require(horizon == question.horizon_days, "it answers for another horizon than asked")
+    _require(bool(model.trained_on), "it does not tell what it was trained on")
+    for cutoff in model.trained_on:
+        Cutoff.parse(cutoff)
+    codes: list[int] = []
+    if not model.spec.own:  # features of a project are known only once its file is read
+        codes = list(model.spec.categorical(model.names))
+    known = np.full((3, columns), 0.5)
+    known[1:] = [[7.0], [1e4]]
+    known[:, codes] = [[0.0], [1.0], [2.0]]
+    with np.errstate(all="ignore"):
+        for rows in (np.full((1, columns), np.nan), known):
+            if model.spend is not None:
+                spent = model.spend.predict(rows, np.full(len(rows), 100.0))
+                sound = spent.shape == (len(rows),) and np.isfinite(spent).all()
+                _require(bool(sound and (spent >= 0).all()), "it tells no spend of every customer")
+            for told in ("decision_function", "contributions"):
+                found = getattr(model.estimator, told)(rows)
+                shape = (len(rows),) if told == "decision_function" else rows.shape
+                _require(found.shape == shape, f"it gives a {told} of another shape")
+                _require(np.isfinite(found).all(), f"it gives no {told} for every customer")
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"it holds {text}")
 
 
 def _checked_trees(text: str, features: int) -> str:
@@ -221,7 +304,8 @@ def _checked_trees(text: str, features: int) -> str:
         _check_tree(text[start : start + size], k, features)
         start += size
     _require(text.startswith("end of trees\n", start), "the trees are cut off")
-    # What follows are parameters of the training, which LightGBM reads no more carefully.
+    # What follows are parameters of the training, which LightGBM reads no more carefully, and
+    # which may differ between machines that train the same trees.
     return text[:start] + "end of trees\n"
 
 
@@ -233,20 +317,36 @@ def _check_tree(text: str, k: int, features: int) -> None:
     told = _pairs(lines)
     numbers = {name: _numbers(value, float) for name, value in told.items()}
     leaves, splits = len(numbers["leaf_value"]), len(numbers["threshold"])
-    kind = told["num_leaves"], told["num_cat"], told["is_linear"]
-    _require(kind == (str(leaves), "0", "0"), f"tree {k} is of another kind")
+    kind = told["num_leaves"], told["is_linear"]
+    _require(kind == (str(leaves), "0"), f"tree {k} is of another kind")
+    categories = range(_sets_of_categories(told, k))
     _require(splits + 1 == leaves <= _MOST_LEAVES, f"tree {k} has {leaves} leaves")
     _require(all(map(math.isfinite, numbers["leaf_value"])), f"tree {k} gives infinite scores")
     if splits:
         short = [n for n in _OF_SPLITS if len(numbers[n]) != splits]
         short += [n for n in _OF_LEAVES if len(numbers[n]) != leaves]
         _require(not short, f"tree {k} has odd lengths: {short}")
-    links = zip(range(splits), *(_numbers(told[name], int) for name in _LINKS), strict=True)
-    for node, feature, decision, *children in links:
+    links = (_numbers(told[name], int) for name in _LINKS)
+    nodes = zip(range(splits), numbers["threshold"], *links, strict=True)
+    for node, threshold, feature, decision, *children in nodes:
         # Nodes are numbered as they were split, so every child comes after its parent.
         sound = all(node < child < splits or -leaves <= child < 0 for child in children)
-        inside = 0 <= feature < features and not decision & _CATEGORICAL
-        _require(sound and inside, f"tree {k} points outside of itself")
+        inside = 0 <= feature < features
+        known = threshold in categories or not decision & _CATEGORICAL
+        _require(sound and inside and known, f"tree {k} points outside of itself")
+
+
+def _sets_of_categories(told: Mapping[str, str], k: int) -> int:
+    """How many sets of categories the splits of a tree name, once all of them are sound."""
+    (sets,) = _numbers(told["num_cat"], int)
+    if not sets:
+        return 0
+    bounds, words = (_numbers(told[name], int) for name in ("cat_boundaries", "cat_threshold"))
+    whole = len(bounds) == sets + 1 and bounds[0] == 0 and bounds[-1] == len(words)
+    rising = all(one < next_one for one, next_one in pairwise(bounds))
+    plain = all(0 <= word < _WORD for word in words)
+    _require(whole and rising and plain, f"tree {k} has odd categories")
+    return len(bounds) - 1
 
 
 def _numbers(text: str, read: Callable[[str], Any]) -> list[Any]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
 from churnkit.clock import Cutoff, Every, cutoffs_back_from, horizon_ends_by, span_a_year
 from churnkit.errors import ConfigError, GateRefused
 from churnkit.features import WINDOWS, Features, FeatureSpec, build_beside, plan_features
+from churnkit.features.kernel import Beside
 from churnkit.features.windows import Window
-from churnkit.labels import Question
+from churnkit.labels import Question, run_rate, spend_ahead
 from churnkit.logs import CustomerLogs
+
+Season = Literal["auto", "always", "never"]
 
 CHURNERS, STAYERS = 100, 100
 """With fewer of either, a model learns chance."""
@@ -28,10 +33,29 @@ class Dataset:
         One row per customer at risk and cutoff.
     churned
         Boolean array, one per row.
+    days
+        Days from the cutoff to the first sign of life, infinite for churners; ``None`` where
+        nobody returns, since churn is an event.
+    spend
+        Net money of each row within the horizon, see `churnkit.labels.spend_ahead`; ``None``
+        where the logs tell no amounts.
+    run_rate
+        Money of the horizon at last year's rate, see `churnkit.labels.run_rate`; ``None`` like
+        ``spend``.
+    weight
+        How many rows each stands for, above zero; ``None`` is one for each.
+    untreated
+        What was left out since an action may have changed what came of it, in a sentence, of the
+        whole that these rows are taken from; ``None`` where no action is known of.
     """
 
     features: Features
     churned: np.ndarray
+    days: np.ndarray | None = None
+    spend: np.ndarray | None = None
+    run_rate: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    untreated: str | None = None
 
     def __len__(self) -> int:
         return len(self.churned)
@@ -43,13 +67,34 @@ class Dataset:
 
     @property
     def base_rate(self) -> float:
-        """Share of rows that churned."""
-        return float(np.mean(self.churned)) if len(self) else float("nan")
+        """Share of rows that churned, each as often as it weighs."""
+        return float(np.average(self.churned, weights=self.weight)) if len(self) else float("nan")
+
+    @property
+    def weights(self) -> np.ndarray:
+        """How many rows each stands for, shape (rows,)."""
+        return np.ones(len(self)) if self.weight is None else self.weight
+
+    @property
+    def rarer(self) -> int:
+        """Number of rows of the rarer of the two outcomes."""
+        churners = int(np.sum(self.churned))
+        return min(churners, len(self) - churners)
 
     def at(self, cutoffs: Sequence[Cutoff]) -> Dataset:
         """The rows of some of the cutoffs."""
-        mask = np.isin(self.features.cutoff, [c.us for c in cutoffs])
-        return Dataset(self.features.where(mask), self.churned[mask])
+        return self.where(np.isin(self.features.cutoff, [c.us for c in cutoffs]))
+
+    def where(self, mask: np.ndarray) -> Dataset:
+        """The rows for which a boolean mask holds."""
+        beside = (self.days, self.spend, self.run_rate, self.weight)
+        days, spend, rate, weight = (None if v is None else v[mask] for v in beside)
+        features, churned = self.features.where(mask), self.churned[mask]
+        return Dataset(features, churned, days, spend, rate, weight, self.untreated)
+
+
+Untreating = Callable[[Dataset], Dataset]
+"""Leaves out rows whose outcome an action may have changed, and weighs those that stand in."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +113,7 @@ class Schedule:
         The day at which the logs end for training; by default the last day of the log.
     """
 
-    every: Every = 28
+    every: Every = "month"
     cutoffs: int = 13
     tests: int = 2
     until: Cutoff | None = None
@@ -123,13 +168,54 @@ class Recipe:
     ----------
     windows
         The windows of its features.
+    season
+        Whether features that tell the time of the year, and what a customer bought a year ago,
+        are learnt: ``auto`` if the training cutoffs span a year, ``always`` or ``never``.
+    market
+        Whether features that tell what all customers together do are learnt, where the season
+        is: a model sees but one value of each a cutoff, and takes the cutoffs for causes.
     monotone
         Whether trees must follow the declared directions of the features: where more is expected
         to go with more churn, they may not learn the opposite.
+    trees
+        Parameters of `churnkit.estimators.ChurnClassifier` that differ from its defaults.
+    early_stopping
+        Whether the number of trees is the one that does best on the newest training cutoff.
+    calibrate
+        Whether the log-odds of trees and of the logistic on all features are scaled by what
+        customers left out of the fit tell, see `churnkit.estimators.Calibrated`.
+    hazard
+        Whether trees that learn when the silence ends, which also tell of shorter horizons,
+        stand on the ladder, too.
+    use
+        Name of the rung that is used; ``best`` is the one that does best on earlier cutoffs.
+    least
+        With fewer churners or stayers in training, nothing is trained.
     """
 
     windows: tuple[Window, ...] = WINDOWS
+    season: Season = "auto"
+    market: bool = False
     monotone: bool = False
+    trees: Mapping[str, Any] = field(default_factory=dict)
+    early_stopping: bool = False
+    calibrate: bool = False
+    hazard: bool = False
+    use: str = "best"
+    least: int = min(CHURNERS, STAYERS)
+
+    @property
+    def asks_for_hazard(self) -> bool:
+        """Whether the hazard stands on the ladder."""
+        return self.hazard or self.use == "hazard"
+
+    def spec(self, logs: CustomerLogs, cutoffs: Sequence[Cutoff]) -> FeatureSpec:
+        """The columns that are learnt of: those that the logs can fill before the last cutoff."""
+        seasonal = {"auto": span_a_year(cutoffs), "always": True, "never": False}[self.season]
+        learnt = FeatureSpec.learn(logs, max(cutoffs), self.windows, seasonal=seasonal)
+        if self.market or not seasonal:
+            return learnt
+        return learnt.limited_to(c.name for c in learnt.columns() if not c.feature.of_market)
 
 
 def _latest_over(horizon_days: int, end: Cutoff) -> Cutoff:
@@ -144,8 +230,7 @@ def build_dataset(
     question: Question,
     cutoffs: Sequence[Cutoff],
     spec: FeatureSpec | None = None,
-    *,
-    windows: tuple[Window, ...] = WINDOWS,
+    untreated: Untreating | None = None,
 ) -> Dataset:
     """Features and labels of every customer at risk at each cutoff.
 
@@ -154,11 +239,10 @@ def build_dataset(
     logs, question, cutoffs
         Whose features, which customers and label, and when.
     spec
-        The columns. By default those that the logs can fill before the last cutoff; the time of
-        the year is among them only if the cutoffs span one, since else it tells nothing but which
-        of a few cutoffs a row is from.
-    windows
-        The windows of these columns.
+        The columns; by default those of the default `Recipe`.
+    untreated
+        Takes out what actions have changed, such as `churnkit.outcomes.untreating` makes it;
+        by default nothing is taken out.
 
     Raises
     ------
@@ -166,12 +250,20 @@ def build_dataset(
         If the question needs a log that is absent.
     """
     question.require(logs)
-    chosen = spec or FeatureSpec.learn(logs, max(cutoffs), windows, seasonal=span_a_year(cutoffs))
+    chosen = spec or Recipe().spec(logs, cutoffs)
     plan = plan_features(logs, cutoffs, chosen)
-    features, beside = build_beside(
-        logs, plan, {"churned": question.churned}, population=question.at_risk
+    labels: dict[str, Beside] = {"churned": question.churned}
+    if question.churn != "event":
+        labels["days"] = question.days_until_return
+    if logs.has_amounts:
+        labels["spend"] = partial(spend_ahead, horizon_days=question.horizon_days)
+        labels["run_rate"] = partial(run_rate, horizon_days=question.horizon_days)
+    features, beside = build_beside(logs, plan, labels, population=question.at_risk)
+    churned = beside.pop("churned").astype(bool)
+    whole = Dataset(
+        features, churned, beside.get("days"), beside.get("spend"), beside.get("run_rate")
     )
-    return Dataset(features, beside["churned"].astype(bool))
+    return whole if untreated is None else untreated(whole)
 
 
 def require_enough(dataset: Dataset, churners: int = CHURNERS, stayers: int = STAYERS) -> None:
@@ -188,6 +280,11 @@ def require_enough(dataset: Dataset, churners: int = CHURNERS, stayers: int = ST
         raise GateRefused(
             f"the training set has {left:,} churners and {stayed:,} stayers in "
             f"{len(dataset):,} rows of {dataset.customers:,} customers; "
-            f"{churners} and {stayers} are needed",
-            "Use a longer history, or another horizon or lookback.",
+            f"{churners} and {stayers} are needed{_left_out(dataset)}",
+            "Use a longer history, or another horizon or lookback; or, for a first look, "
+            "train with --allow too-little.",
         )
+
+
+def _left_out(dataset: Dataset) -> str:
+    return f" ({dataset.untreated})" if dataset.untreated else ""
