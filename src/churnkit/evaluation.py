@@ -1,8 +1,8 @@
-"""Is the model better than a plain rule? Trials on later cutoffs, a choice, and gates."""
+"""Is the model better than a plain rule? Trials on later cutoffs, and a choice."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,20 +10,26 @@ from typing import Any
 import numpy as np
 
 from churnkit.clock import Cutoff
-from churnkit.dataset import Dataset, Recipe, Schedule, build_dataset, require_enough
-from churnkit.errors import GateRefused
+from churnkit.dataset import (
+    Dataset,
+    Recipe,
+    Schedule,
+    Untreating,
+    build_dataset,
+    require_enough,
+)
+from churnkit.errors import ConfigError, GateRefused, did_you_mean
 from churnkit.labels import Question
 from churnkit.logs import CustomerLogs
-from churnkit.metrics import Interval, auroc, evaluate, paired_difference, proportion
-from churnkit.model import LADDER, PLAIN_RULES, ChurnModel, Rung, fit, ladder_for
+from churnkit.metrics import Interval, evaluate, log_loss, paired_difference, proportion
+from churnkit.model import LADDER, PLAIN_RULES, ChurnModel, fit, ladder_for, rung_named
 
 Progress = Callable[[str], None]
 """Told what is being done now, for people who wait."""
 
-LEAK_AUROC = 0.98
 _CALIBRATION_BINS = 10
-_ONE_ERROR = 0.68
-"""A central interval of this level reaches one standard error to each side."""
+SEED_NOISE = 0.0005
+"""Nats of log loss by which two seeds of the same trees differ."""
 
 
 def silent(message: str) -> None:
@@ -39,13 +45,16 @@ class Trial:
     cutoff
         The test cutoff; every training label was known when it began.
     data
-        The customers at risk at that cutoff and what came of them.
+        The customers at risk at that cutoff and what came of them; of metrics and differences,
+        each counts as often as it weighs.
     models
         Rung name → the fitted model.
     probabilities
         Rung name → churn probability of each row of ``data``.
     metrics
         Rung name → metric name → value with its 95 % interval, clustered by customer.
+    learnt
+        The rows the models were fitted on; ``None`` where they were let go.
     """
 
     cutoff: Cutoff
@@ -53,6 +62,7 @@ class Trial:
     models: dict[str, ChurnModel]
     probabilities: dict[str, np.ndarray]
     metrics: dict[str, dict[str, Interval]]
+    learnt: Dataset | None = None
 
     def difference(self, metric: str, rung: str, other: str, level: float = 0.95) -> Interval:
         """How much higher a metric is for one rung than for another, on the same customers."""
@@ -63,10 +73,14 @@ class Trial:
             self.probabilities[other],
             self.data.features.customer_id,
             level=level,
+            weight=self.data.weight,
         )
 
     def calibration(self, rung: str) -> list[dict[str, Any]]:
-        """Mean probability against realised churn in ten bins of equal size."""
+        """Mean probability against realised churn in ten bins of equal size.
+
+        Customers are counted, not weighed: an interval knows of no more than there were.
+        """
         p, churned = self.probabilities[rung], self.data.churned
         bins = np.array_split(np.argsort(p, kind="stable"), _CALIBRATION_BINS)
         return [
@@ -78,15 +92,6 @@ class Trial:
             for rows in bins
             if len(rows)
         ]
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A condition a model must meet before it becomes the champion."""
-
-    name: str
-    passed: bool
-    says: str
 
 
 @dataclass(frozen=True)
@@ -103,12 +108,15 @@ class Backtest:
         Name of the rung that is used.
     recipe
         How the models were made.
+    untreated
+        What took out of all rows what actions have changed, if anything did.
     """
 
     question: Question
     trials: tuple[Trial, ...]
     chosen: str
     recipe: Recipe = field(default_factory=Recipe)
+    untreated: Untreating | None = None
 
     @property
     def test(self) -> Trial:
@@ -123,11 +131,18 @@ class Backtest:
         return min(rules, key=lambda name: metrics[name]["log_loss"].value)
 
     @cached_property
+    def gain(self) -> Interval:
+        """How much lower the log loss of the chosen rung is than that of the best plain rule."""
+        return self.test.difference("log_loss", self.best_rule, self.chosen)
+
+    @cached_property
     def verdict(self) -> str:
         """One sentence: which model is used, and by how much it beats the best plain rule."""
         if self.chosen in PLAIN_RULES:
             return (
-                f"{self.chosen} is used: no richer model was better by more than a standard error"
+                f"{self.chosen} is used: no richer model did better on the earlier cutoffs"
+                if self.recipe.use == "best"
+                else f"{self.chosen} is used, as the settings say"
             )
         gain = self.test.difference("auroc", self.chosen, self.best_rule)
         better = "better than" if gain.low > 0 else "not clearly better than"
@@ -136,11 +151,6 @@ class Backtest:
             f"by {gain} AUROC"
         )
 
-    @cached_property
-    def gates(self) -> tuple[Gate, ...]:
-        """The conditions for becoming champion, each with what was found."""
-        return (_better_than_chance(self), _not_beaten_by_a_rule(self), _no_leak(self))
-
 
 def backtest(
     logs: CustomerLogs,
@@ -148,13 +158,13 @@ def backtest(
     schedule: Schedule,
     progress: Progress = silent,
     recipe: Recipe | None = None,
+    untreated: Untreating | None = None,
 ) -> Backtest:
     """Train and test the whole ladder on later cutoffs.
 
     With two trials or more the rung is chosen on the earlier ones, so that the last one stays
-    an untouched test. A richer rung must have a lower log loss than the plainer one by more than
-    a standard error of their paired difference; ties go to the simpler (the one-standard-error
-    rule of Breiman, Friedman, Olshen and Stone 1984).
+    an untouched test; see `choose`. A recipe may name the rung instead. ``untreated`` is applied
+    to all rows, see `churnkit.dataset.build_dataset`.
 
     Raises
     ------
@@ -165,51 +175,131 @@ def backtest(
     if not cutoffs:
         raise GateRefused(_too_short(logs, question), "Use a longer history or a shorter horizon.")
     how = recipe or Recipe()
-    trials = tuple(_trial(logs, question, schedule, c, progress, how) for c in cutoffs)
-    return Backtest(question, trials, _choose(trials[:-1] or trials), how)
+    trials: tuple[Trial, ...] = ()
+    for cutoff in cutoffs:
+        trial = trial_at(logs, question, schedule, cutoff, progress, how, untreated=untreated)
+        trials = (*trials, trial)
+        if how.use != "best":
+            asked_for(how.use, trials)  # before more time is spent
+    chosen = choose(trials[:-1] or trials) if how.use == "best" else how.use
+    return Backtest(question, trials, chosen, how, untreated)
 
 
-def _trial(
+def trial_at(
     logs: CustomerLogs,
     question: Question,
     schedule: Schedule,
     at: Cutoff,
-    progress: Progress,
-    recipe: Recipe,
+    progress: Progress = silent,
+    recipe: Recipe | None = None,
+    rungs: Collection[str] | None = None,
+    untreated: Untreating | None = None,
 ) -> Trial:
+    """Train rungs on what was known at a cutoff, and test them on what came after.
+
+    Parameters
+    ----------
+    logs, question, schedule, at
+        What is asked of which logs, how training cutoffs lie, and where the test begins.
+    progress
+        Told what is being done.
+    recipe
+        How the models are made.
+    rungs
+        Names of the rungs; by default the whole ladder.
+    untreated
+        Takes out what actions have changed, in training and at the test.
+
+    Raises
+    ------
+    GateRefused
+        If too few customers churned or stayed, in training or at the test.
+    """
+    how = recipe or Recipe()
     training = schedule.training_cutoffs(logs, question, at)
     progress(f"building features at {len(training)} cutoffs before {at}")
-    learnt = build_dataset(logs, question, training, windows=recipe.windows)
-    require_enough(learnt)
-    data = build_dataset(logs, question, [at], learnt.features.spec)
+    learnt = build_dataset(logs, question, training, how.spec(logs, training), untreated)
+    require_enough(learnt, how.least, how.least)
+    data = build_dataset(logs, question, [at], learnt.features.spec, untreated)
     _require_both(data, at)
-    models, probabilities, metrics = {}, {}, {}
-    for rung in ladder_for(learnt, question):
+    return trial_of(learnt, data, question, at, progress, how, rungs)
+
+
+def trial_of(
+    learnt: Dataset,
+    data: Dataset,
+    question: Question,
+    at: Cutoff,
+    progress: Progress = silent,
+    recipe: Recipe | None = None,
+    rungs: Collection[str] | None = None,
+) -> Trial:
+    """Fit rungs on some rows, and test them on others of a later cutoff.
+
+    Parameters
+    ----------
+    learnt, data
+        Rows to learn from, whose outcomes were known at the cutoff, and rows at it.
+    question, at, progress, recipe, rungs
+        As in `trial_at`.
+    """
+    how = recipe or Recipe()
+    models: dict[str, ChurnModel] = {}
+    probabilities, metrics = {}, {}
+    for rung in ladder_for(learnt, question, how):
+        if rungs is not None and rung.name not in rungs:
+            continue
         progress(f"fitting {rung.name} on {len(learnt):,} rows, testing at {at}")
-        models[rung.name] = fit(rung, learnt, question, monotone=recipe.monotone)
+        models[rung.name] = fit(rung, learnt, question, how, models)
         p = probabilities[rung.name] = models[rung.name].churn_probability(data.features)
-        metrics[rung.name] = evaluate(data.churned, p, data.features.customer_id)
-    return Trial(at, data, models, probabilities, metrics)
+        whose, weight = data.features.customer_id, data.weight
+        metrics[rung.name] = evaluate(data.churned, p, whose, weight=weight)
+    return Trial(at, data, models, probabilities, metrics, learnt)
 
 
 def _require_both(data: Dataset, at: Cutoff) -> None:
     if not 0 < data.base_rate < 1:
         found = "nobody is at risk" if not len(data) else f"of {len(data):,} customers at risk "
         all_same = "" if not len(data) else ("all churned" if data.base_rate else "none churned")
+        left_out = f"; {data.untreated}" if data.untreated else ""
         raise GateRefused(
-            f"at the test cutoff {at} {found}{all_same}",
+            f"at the test cutoff {at} {found}{all_same}{left_out}",
             "Choose another horizon or lookback, or set until in [training] to a day "
             "up to which the log is complete.",
         )
 
 
-def _choose(trials: tuple[Trial, ...]) -> str:
+def choose(trials: Sequence[Trial]) -> str:
+    """The rung with the lowest log loss over all trials together; ties go to the simpler.
+
+    A tie is a difference that another seed of the trees would make, `SEED_NOISE`.
+    """
     names = [rung.name for rung in LADDER if all(rung.name in t.metrics for t in trials)]
-    chosen, *richer = names
-    for name in richer:
-        if all(t.difference("log_loss", name, chosen, _ONE_ERROR).high < 0 for t in trials):
-            chosen = name
-    return chosen
+    churned = np.concatenate([t.data.churned for t in trials])
+    weight = np.concatenate([t.data.weights for t in trials])
+    lost = {
+        name: log_loss(churned, np.concatenate([t.probabilities[name] for t in trials]), weight)
+        for name in names
+    }
+    lowest = min(lost.values())
+    return next(name for name in names if lost[name] <= lowest + SEED_NOISE)
+
+
+def asked_for(name: str, trials: Sequence[Trial]) -> str:
+    """The rung of that name.
+
+    Raises
+    ------
+    ConfigError
+        If the logs cannot feed it.
+    """
+    known = [rung.name for rung in LADDER if all(rung.name in t.metrics for t in trials)]
+    if name not in known:
+        raise ConfigError(
+            f"use = {name!r} is no model that these logs can feed",
+            f"{did_you_mean(name, known)}There are {', '.join(known)}; or best.",
+        )
+    return name
 
 
 def _too_short(logs: CustomerLogs, question: Question) -> str:
@@ -221,39 +311,6 @@ def _too_short(logs: CustomerLogs, question: Question) -> str:
     )
 
 
-def _better_than_chance(result: Backtest) -> Gate:
-    found = result.test.metrics[result.chosen]["auroc"]
-    return Gate("better than chance", found.low > 0.5, f"AUROC {found} on the later test")
-
-
-def _not_beaten_by_a_rule(result: Backtest) -> Gate:
-    rule = result.best_rule
-    worse = result.test.difference("log_loss", result.chosen, rule)
-    return Gate(
-        "not beaten by a plain rule",
-        worse.low <= 0,
-        f"log loss {worse} against {rule} (lower is better)",
-    )
-
-
-def _no_leak(result: Backtest) -> Gate:
-    features, churned = result.test.data.features, result.test.data.churned
-    alone = {name: _auroc_alone(features.column(name), churned) for name in features.names}
-    name = max(alone, key=lambda n: alone[n])
-    return Gate(
-        "no leak suspected",
-        alone[name] <= LEAK_AUROC,
-        f"the strongest single feature is {name} with AUROC {alone[name]:.3f}",
-    )
-
-
-def _auroc_alone(values: np.ndarray, churned: np.ndarray) -> float:
-    """AUROC of a feature by itself in its better direction, missing values as the lowest."""
-    ranks = np.unique(np.nan_to_num(values, nan=-np.inf, neginf=-np.inf), return_inverse=True)[1]
-    forward = auroc(churned, ranks / max(int(ranks.max()), 1))
-    return max(forward, 1 - forward)
-
-
 def fit_chosen(
     logs: CustomerLogs, result: Backtest, schedule: Schedule, progress: Progress = silent
 ) -> tuple[ChurnModel, Dataset]:
@@ -263,15 +320,18 @@ def fit_chosen(
     -------
     ChurnModel, Dataset
         The model, and the rows it was fitted on.
+
+    Raises
+    ------
+    GateRefused
+        If actions have touched so many that too few churners or stayers are left.
     """
     question = result.question
     end = schedule.last_known(logs, question).shifted(question.horizon_days)
     cutoffs = schedule.training_cutoffs(logs, question, end)
     progress(f"fitting {result.chosen} on all {len(cutoffs)} cutoffs")
-    learnt = build_dataset(logs, question, cutoffs, windows=result.recipe.windows)
-    model = fit(_rung(result.chosen), learnt, question, monotone=result.recipe.monotone)
-    return model, learnt
-
-
-def _rung(name: str) -> Rung:
-    return next(rung for rung in LADDER if rung.name == name)
+    spec = result.recipe.spec(logs, cutoffs)
+    learnt = build_dataset(logs, question, cutoffs, spec, result.untreated)
+    if result.untreated is not None:  # it may have left nobody to learn from
+        require_enough(learnt, result.recipe.least, result.recipe.least)
+    return fit(rung_named(result.chosen), learnt, question, result.recipe), learnt

@@ -9,8 +9,9 @@ drawing customers with replacement is giving their rows whole-number weights.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import nan, sqrt
 from statistics import NormalDist
 from typing import Literal
@@ -41,6 +42,10 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def __neg__(self) -> Interval:
+        """The same difference, taken the other way round."""
+        return Interval(-self.value, -self.high, -self.low)
 
     def __str__(self) -> str:
         return f"{_short(self.value)} [{_short(self.low)}, {_short(self.high)}]"
@@ -95,7 +100,7 @@ def auroc(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> float:
     >>> auroc([0, 0, 1, 1], [0.1, 0.4, 0.4, 0.8])
     0.875
     """
-    return _auroc(_tally(y, p, weight))
+    return _auroc(tally_of(y, p, weight))
 
 
 def average_precision(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -114,7 +119,7 @@ def average_precision(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = Non
     >>> round(average_precision([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]), 4)
     0.8333
     """
-    return _average_precision(_tally(y, p, weight))
+    return _average_precision(tally_of(y, p, weight))
 
 
 def log_loss(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -132,7 +137,7 @@ def log_loss(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> flo
     >>> round(log_loss([0, 1], [0.5, 0.5]), 4)
     0.6931
     """
-    return _log_loss(_tally(y, p, weight))
+    return _log_loss(tally_of(y, p, weight))
 
 
 def brier(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -150,7 +155,7 @@ def brier(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> float:
     >>> brier([0, 1], [0.5, 1.0])
     0.125
     """
-    return _brier(_tally(y, p, weight))
+    return _brier(tally_of(y, p, weight))
 
 
 def ece(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None, bins: int = 10) -> float:
@@ -187,7 +192,7 @@ def ece(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None, bins: int =
     """
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
-    return _ece(_tally(y, p, weight), bins)
+    return _ece(tally_of(y, p, weight), bins)
 
 
 def lift_top_decile(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -206,7 +211,7 @@ def lift_top_decile(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None)
     >>> lift_top_decile([1, 0, 0, 0, 0, 0, 0, 0, 0, 1], [0.9] + [0.1] * 9)
     5.0
     """
-    return _lift_top_decile(_tally(y, p, weight))
+    return _lift_top_decile(tally_of(y, p, weight))
 
 
 METRICS: dict[str, Metric] = {
@@ -263,6 +268,7 @@ def evaluate(
     repeats: int = 200,
     seed: int = 0,
     level: float = 0.95,
+    weight: ArrayLike | None = None,
 ) -> dict[str, Interval]:
     """All `METRICS`, each with a percentile bootstrap interval clustered by customer.
 
@@ -286,6 +292,8 @@ def evaluate(
         Seed of the resampling.
     level : float
         Coverage aimed at, inside (0, 1).
+    weight : array-like of shape (n_rows,), optional
+        Weight of each row, as in `auroc`; it goes with the row into every resample.
 
     Returns
     -------
@@ -303,16 +311,185 @@ def evaluate(
     ----------
     Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapters 8 and 13.
     """
-    rows = _Rows.of(y, p)
-    customer = _customers(groups, rows.y, rows.p)
-    value = _all_metrics(rows.tally())
-    _check_bootstrap(repeats, level)
-    drawn = [_all_metrics(rows.tally(w)) for w in _resamples(customer, repeats, seed)]
-    columns = np.array(drawn).T
-    return {
-        name: _percentiles(at, column, level)
-        for name, at, column in zip(METRICS, value, columns, strict=True)
-    }
+    found = bootstrap(measuring(*METRICS), y, p, groups, repeats, seed, level, weight)
+    return dict(zip(METRICS, found, strict=True))
+
+
+def bootstrap(
+    measure: Callable[[Tally], Sequence[float]],
+    y: ArrayLike,
+    p: ArrayLike,
+    groups: ArrayLike | None = None,
+    repeats: int = 200,
+    seed: int = 0,
+    level: float = 0.95,
+    weight: ArrayLike | None = None,
+) -> list[Interval]:
+    """Whatever is measured on a tally, each value with its interval as `evaluate` makes it.
+
+    Parameters
+    ----------
+    measure : callable
+        Takes a `Tally` and gives so many numbers, nan where one is undefined.
+    y, p, groups, repeats, seed, level, weight
+        As in `evaluate`.
+
+    Returns
+    -------
+    list of Interval
+        One for each number.
+
+    Raises
+    ------
+    ValueError
+        As `evaluate`.
+    """
+    _check_level(level)
+    found = resample(measure, y, {"p": p}, groups, repeats=repeats, seed=seed, weight=weight)
+    return [found.interval("p", k, level) for k in range(found.value["p"].shape[-1])]
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Numbers measured on some columns of probabilities, and again on every resample.
+
+    Attributes
+    ----------
+    value
+        Column → its numbers, shape (numbers,).
+    drawn
+        Column → its numbers on every resample, the same for all columns, (repeats, numbers).
+    """
+
+    value: Mapping[str, Floats]
+    drawn: Mapping[str, Floats]
+
+    def interval(self, column: str, nth: int = 0, level: float = 0.95) -> Interval:
+        """The nth number of a column, with its percentile interval."""
+        return _percentiles(float(self.value[column][nth]), self.drawn[column][:, nth], level)
+
+    def difference(self, column: str, other: str, nth: int = 0, level: float = 0.95) -> Interval:
+        """How much higher the nth number of a column is than that of another, paired."""
+        return _percentiles(
+            float(self.value[column][nth] - self.value[other][nth]),
+            self.drawn[column][:, nth] - self.drawn[other][:, nth],
+            level,
+        )
+
+
+def resample(
+    measure: Callable[[Tally], Sequence[float]],
+    y: ArrayLike,
+    columns: Mapping[str, ArrayLike],
+    groups: ArrayLike | None = None,
+    parts: ArrayLike | None = None,
+    repeats: int = 200,
+    seed: int = 0,
+    weight: ArrayLike | None = None,
+) -> Resampled:
+    """Measure several columns of probabilities on the same resamples of customers.
+
+    Parameters
+    ----------
+    measure, y, groups, repeats, seed, weight
+        As in `bootstrap`.
+    columns
+        Name → probabilities of churn.
+    parts : array-like of shape (n_rows,), optional
+        What each row is a part of, such as its cutoff. Each part is measured by itself, and the
+        mean is taken over those in which a number is defined: customers of different cutoffs are
+        never ranked against each other.
+
+    Returns
+    -------
+    Resampled
+        Numbers of each column.
+
+    Raises
+    ------
+    ValueError
+        As `evaluate`.
+    """
+    rows = {name: _Rows.of(y, p, name) for name, p in columns.items()}
+    first = next(iter(rows.values()))
+    each = _weights(weight, len(first.y))
+    customer = _customers(groups, each, first.y, *(one.p for one in rows.values()))
+    _check_bootstrap(repeats, 0.5)
+    places = _places(parts, len(customer))
+    pieces = {n: [_Rows.of(r.y[at], r.p[at]) for at in places] for n, r in rows.items()}
+
+    def measured(name: str, weight: Floats) -> Floats:
+        pairs = zip(pieces[name], places, strict=True)
+        found = [measure(piece.tally(weight[at])) for piece, at in pairs if weight[at].any()]
+        return _mean_of_defined(np.array(found))
+
+    measures = {name: partial(measured, name) for name in rows}
+    return _resampled(measures, customer, each, repeats, seed)
+
+
+def resample_rows(
+    measures: Mapping[str, Callable[[Floats], Sequence[float]]],
+    groups: ArrayLike,
+    repeats: int = 200,
+    seed: int = 0,
+    weight: ArrayLike | None = None,
+) -> Resampled:
+    """Measure anything that weighs rows, such as money, on the same resamples of customers.
+
+    Parameters
+    ----------
+    measures
+        Name → what takes a weight for each row, not all 0, and gives so many numbers, nan where
+        one is undefined.
+    groups, repeats, seed, weight
+        As in `evaluate`.
+
+    Returns
+    -------
+    Resampled
+        Numbers of each name.
+
+    Raises
+    ------
+    ValueError
+        If `groups` has missing ids, `repeats` is below 1, or a weight is as in `auroc` it may not.
+    """
+    _check_bootstrap(repeats, 0.5)
+    customer = _codes(np.asarray(groups))
+    each = _weights(weight, len(customer))
+    return _resampled(measures, customer, each, repeats, seed)
+
+
+def _resampled(
+    measures: Mapping[str, Callable[[Floats], Sequence[float] | Floats]],
+    customer: Codes,
+    each: Floats,
+    repeats: int,
+    seed: int,
+) -> Resampled:
+    """What each measure gives for the weights of the rows, and for those of every resample."""
+    value = {name: np.array(measure(each)) for name, measure in measures.items()}
+    drawn: dict[str, list[Floats]] = {name: [] for name in measures}
+    for times in _resamples(customer, repeats, seed):
+        for name, measure in measures.items():
+            drawn[name].append(np.array(measure(times * each)))
+    return Resampled(value, {name: np.array(found) for name, found in drawn.items()})
+
+
+def _places(parts: ArrayLike | None, rows: int) -> list[Codes]:
+    """The rows of each part."""
+    if parts is None:
+        return [np.arange(rows)]
+    code = _codes(np.asarray(parts))
+    _check_lengths({"y": rows, "parts": len(code)})
+    return [np.flatnonzero(code == k) for k in range(int(code.max()) + 1)]
+
+
+def _mean_of_defined(found: Floats) -> Floats:
+    """Mean of each column over its rows that are not nan; nan where all are."""
+    there = ~np.isnan(found)
+    total, count = np.where(there, found, 0.0).sum(axis=0), there.sum(axis=0)
+    return np.divide(total, count, where=count > 0, out=np.full(len(total), nan))
 
 
 def paired_difference(
@@ -324,6 +501,7 @@ def paired_difference(
     repeats: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    weight: ArrayLike | None = None,
 ) -> Interval:
     """`metric` of `p` minus `metric` of `q`, both on the same resamples of customers.
 
@@ -338,7 +516,7 @@ def paired_difference(
         1 = churned, 0 = stayed.
     p, q : array-like of shape (n_rows,)
         Probabilities of churn of the two models, in [0, 1].
-    groups, repeats, seed, level
+    groups, repeats, seed, level, weight
         As in `evaluate`.
 
     Returns
@@ -354,15 +532,12 @@ def paired_difference(
     """
     if metric not in _ON_TALLY:
         raise ValueError(f"unknown metric {metric!r}; known are {', '.join(METRICS)}")
-    measure, one, other = _ON_TALLY[metric], _Rows.of(y, p), _Rows.of(y, q, name="q")
-    customer = _customers(groups, one.y, one.p, other.p)
-    _check_bootstrap(repeats, level)
-    value = measure(one.tally()) - measure(other.tally())
-    drawn = [
-        measure(one.tally(weight)) - measure(other.tally(weight))
-        for weight in _resamples(customer, repeats, seed)
-    ]
-    return _percentiles(value, np.array(drawn), level)
+    _check_level(level)
+    columns = {"p": p, "q": q}
+    found = resample(
+        measuring(metric), y, columns, groups, repeats=repeats, seed=seed, weight=weight
+    )
+    return found.difference("p", "q", 0, level)
 
 
 def proportion(successes: int, n: int, level: float = 0.95) -> Interval:
@@ -408,7 +583,7 @@ def proportion(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 @dataclass(frozen=True)
-class _Tally:
+class Tally:
     """For each distinct `p`, rising: the weight of churners and of stayers, not both 0."""
 
     p: Floats
@@ -417,6 +592,7 @@ class _Tally:
 
     @property
     def total(self) -> Floats:
+        """Weight of all rows at each `p`."""
         return self.churned + self.stayed
 
 
@@ -436,42 +612,43 @@ class _Rows:
         distinct, place = np.unique(score, return_inverse=True)
         return cls(labels, score, distinct, 2 * place + labels.astype(np.intp))
 
-    def tally(self, weight: Floats | None = None) -> _Tally:
+    def tally(self, weight: Floats | None = None) -> Tally:
         counts = np.bincount(self.cell, weight, 2 * len(self.distinct)).reshape(-1, 2)
         # A level that nobody drew must leave no trace, or sums would round differently.
         present = counts.any(axis=1)
         stayed, churned = counts[present].T.astype(np.float64)
-        return _Tally(self.distinct[present], churned, stayed)
+        return Tally(self.distinct[present], churned, stayed)
 
 
-def _tally(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None) -> _Tally:
+def tally_of(y: ArrayLike, p: ArrayLike, weight: ArrayLike | None = None) -> Tally:
+    """The tally of checked rows; parameters and errors as in `auroc`."""
     rows = _Rows.of(y, p)
-    return rows.tally(None if weight is None else _weights(weight, len(rows.y)))
+    return rows.tally(_weights(weight, len(rows.y)))
 
 
-def _auroc(tally: _Tally) -> float:
+def _auroc(tally: Tally) -> float:
     below = np.cumsum(tally.stayed) - tally.stayed / 2
     return _ratio(np.sum(tally.churned * below), tally.churned.sum() * tally.stayed.sum())
 
 
-def _average_precision(tally: _Tally) -> float:
+def _average_precision(tally: Tally) -> float:
     churned = tally.churned[::-1]
     precision = np.cumsum(churned) / np.cumsum(tally.total[::-1])
     return _ratio(np.sum(churned * precision), churned.sum())
 
 
-def _log_loss(tally: _Tally) -> float:
+def _log_loss(tally: Tally) -> float:
     p = np.clip(tally.p, CLIP, 1 - CLIP)
     surprise = -tally.churned * np.log(p) - tally.stayed * np.log(1 - p)
     return _ratio(surprise.sum(), tally.total.sum())
 
 
-def _brier(tally: _Tally) -> float:
+def _brier(tally: Tally) -> float:
     squares = tally.churned * (1 - tally.p) ** 2 + tally.stayed * tally.p**2
     return _ratio(squares.sum(), tally.total.sum())
 
 
-def _ece(tally: _Tally, bins: int = 10) -> float:
+def _ece(tally: Tally, bins: int = 10) -> float:
     mass = _running(tally.total)
     # A bin's n_b · (observed − mean p) is the rise of this sum between the bin's borders.
     excess = _running(tally.churned - tally.total * tally.p) / mass[-1]
@@ -479,14 +656,14 @@ def _ece(tally: _Tally, bins: int = 10) -> float:
     return float(np.abs(np.diff(at_borders)).sum())
 
 
-def _lift_top_decile(tally: _Tally) -> float:
+def _lift_top_decile(tally: Tally) -> float:
     called, caught = _running(tally.total[::-1]), _running(tally.churned[::-1])
     if caught[-1] == 0:
         return nan
     return float(np.interp(TOP_SHARE, called / called[-1], caught / caught[-1])) / TOP_SHARE
 
 
-_ON_TALLY: dict[str, Callable[[_Tally], float]] = {
+_ON_TALLY: dict[str, Callable[[Tally], float]] = {
     "auroc": _auroc,
     "average_precision": _average_precision,
     "log_loss": _log_loss,
@@ -496,8 +673,10 @@ _ON_TALLY: dict[str, Callable[[_Tally], float]] = {
 }
 
 
-def _all_metrics(tally: _Tally) -> list[float]:
-    return [_ON_TALLY[name](tally) for name in METRICS]
+def measuring(*names: str) -> Callable[[Tally], list[float]]:
+    """What measures some of the `METRICS` on a tally, for `bootstrap` and `resample`."""
+    found = [_ON_TALLY[name] for name in names]
+    return lambda tally: [measure(tally) for measure in found]
 
 
 def _ratio(above: np.float64, below: np.float64) -> float:
@@ -571,7 +750,10 @@ def _probabilities(name: str, p: ArrayLike) -> Floats:
     return score
 
 
-def _weights(weight: ArrayLike, rows: int) -> Floats:
+def _weights(weight: ArrayLike | None, rows: int) -> Floats:
+    """Checked weights; 1 for each row where there are none."""
+    if weight is None:
+        return np.ones(rows)
     weights = _column("weight", weight)
     _check_lengths({"y": rows, "weight": len(weights)})
     _check_rows("weight", weights, (weights >= 0) & np.isfinite(weights), "be finite and >= 0")
