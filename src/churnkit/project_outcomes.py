@@ -1,0 +1,187 @@
+"""The steps of a project that are about acting: lists for those who call, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from churnkit.actions import counted, export, export_table
+from churnkit.clock import Cutoff, has_come
+from churnkit.config import Settings
+from churnkit.errors import ChurnkitError, DataError
+from churnkit.evaluation import Progress, silent
+from churnkit.features import Features
+from churnkit.ledger import Ledger
+from churnkit.logs import CustomerLogs
+from churnkit.model import ChurnModel
+from churnkit.outcomes import (
+    Deeds,
+    Ranking,
+    churned_since,
+    first_assigned,
+    outcome_report,
+    ranking_of,
+    record,
+    with_risk,
+)
+from churnkit.release import champion, from_path
+from churnkit.scoring import at_risk
+from churnkit.sources.stores.address import Address, rooted
+
+if TYPE_CHECKING:
+    pass
+
+Saved = Callable[[Features, np.ndarray], np.ndarray]
+"""Features and churn probabilities → what acting on each customer is expected to keep."""
+
+
+def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) -> dict[str, Any]:
+    """Write what is to be done by the run of a day: a list per owner, for CRM and calendar.
+
+    Parameters
+    ----------
+    settings
+        The project.
+    as_of
+        The day of a run in the ledger.
+    folder
+        Where the files go; by default a folder of the day beside the reports.
+
+    Returns
+    -------
+    dict
+        ``as_of``, ``call`` and ``waiting`` (customers), ``by_owner`` and ``paths``; with a store in
+        [output] also ``table``.
+
+    Raises
+    ------
+    DataError
+        If there is no run of that day, or the store refuses.
+    """
+    run = Ledger(settings.ledger).read(str(as_of))
+    out = folder or settings.folder / settings.output.reports / f"calls-{as_of}"
+    paths = export(run, out)  # refuses what is no plan
+    counts = counted(run)
+    told = {
+        "as_of": str(as_of),
+        **{name: counts[name] for name in ("call", "waiting", "by_owner")},
+        "paths": {name: str(path) for name, path in paths.items()},
+    }
+    if settings.output.url is not None:
+        url, table = rooted(str(settings.output.url), settings.folder), settings.output.calls_table
+        export_table(run, url, table)
+        told["table"] = f"{Address.parse(url)}, table {table}"
+    return told
+
+
+def deeds_of(settings: Settings) -> Deeds:
+    """The recorded outcomes of a project."""
+    return Deeds(settings.outcomes)
+
+
+def record_outcomes(settings: Settings, file: Path) -> dict[str, Any]:
+    """Keep what was done and what came of it; see `churnkit.outcomes.record`."""
+    mappings = settings.contract().mappings
+    mapping = next((mappings[log] for log in ("purchases", "activity") if log in mappings), None)
+    ids = None if mapping is None else type(mapping)(
+        fold_ids=mapping.fold_ids, calendar=mapping.calendar, decimal=mapping.decimal
+    )  # fmt: skip
+    found = record(file, Ledger(settings.ledger), deeds_of(settings).folder, ids)
+    return {**found.told(), "says": found.says}
+
+
+def report_outcomes(
+    settings: Settings,
+    campaign: str | None = None,
+    least: float | None = None,
+    bundle: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Churn of treated against control; and whether to rank by what acting keeps.
+
+    Parameters
+    ----------
+    settings
+        The project.
+    campaign, least
+        See `churnkit.outcomes.outcome_report`.
+    bundle
+        Bundle of the model whose features tell the ranking, instead of the champion.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        What `churnkit.outcomes.OutcomeReport.told` tells, and ``ranking``: ``use`` (risk or
+        uplift), ``says``, and the evidence if there is enough.
+    """
+    settings.load_features()
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        progress("comparing treated with control")
+        question = settings.asked()
+        found = outcome_report(
+            Ledger(settings.ledger), deeds_of(settings), logs, question, campaign, least
+        )
+        progress("looking whether to rank by what acting keeps")
+        ranked = _told_of_ranking(settings, bundle, logs)
+    return {**found.told(), "ranking": ranked}
+
+
+def _told_of_ranking(
+    settings: Settings, bundle: Path | None, logs: CustomerLogs
+) -> Mapping[str, Any]:
+    try:
+        if bundle is None:
+            model, *_ = champion(settings.models, settings.registry())
+        else:
+            model, _ = from_path(bundle)
+        return _ranking(settings, model, logs).told()
+    except ChurnkitError as error:
+        return {"use": "risk", "says": f"customers are ranked by risk: {error.found}"}
+
+
+def saved_by_acting(
+    settings: Settings, model: ChurnModel, logs: CustomerLogs, as_of: Cutoff
+) -> tuple[Saved | None, str]:
+    """What ranks customers by what acting keeps, if that is clearly better than risk; and why.
+
+    Only runs before the cutoff and outcomes that were known then are learnt from.
+
+    Returns
+    -------
+    tuple
+        The function (``None``: rank by risk), and a sentence.
+    """
+    try:
+        found = _ranking(settings, model, logs, as_of)
+    except ChurnkitError as error:
+        return None, f"customers are ranked by risk: {error.found}"
+    if found.use == "risk":
+        return None, found.says
+    return (lambda features, risk: _saved(found, features, risk)), found.says
+
+
+def _saved(found: Ranking, features: Features, risk: np.ndarray) -> np.ndarray:
+    X = features.matrix(features.names, np.float64)
+    return np.asarray(found.learner.saved(with_risk(X, risk)))
+
+
+def _ranking(
+    settings: Settings, model: ChurnModel, logs: CustomerLogs, as_of: Cutoff | None = None
+) -> Ranking:
+    assigned, end = first_assigned(Ledger(settings.ledger), None), None
+    if as_of is not None:
+        begun = {d: has_come(settings.cutoff(d), as_of) for d in assigned["as_of"].unique()}
+        assigned = assigned[assigned["as_of"].map(begun).astype(bool)].reset_index(drop=True)
+        end = min(as_of, logs.last_day(model.question.log))
+    if not len(assigned):
+        raise DataError("nobody was ever assigned to an action", "Score, act, and record first.")
+    churned = churned_since(logs, model.question, assigned, end)
+    cutoffs = sorted({settings.cutoff(day) for day in assigned["as_of"]})
+    features, _ = at_risk(model, logs, cutoffs)
+    return ranking_of(features, assigned, churned)
