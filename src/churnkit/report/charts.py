@@ -7,11 +7,12 @@ its dots stay round and its text keeps its size. Colours come from the page's st
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from churnkit.report.wording import Estimate, known, percent, score
+from churnkit.report.wording import Estimate, known, number, percent, score
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -155,29 +156,133 @@ def calibration_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
     scale = Scale(0.0, min(1.0, max(0.02, *ends) * 1.05))
     diagonal = tag("line", class_="guide", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1))
     return tag(
-        "svg", *_frame(scale), diagonal, *(_bin(b, scale) for b in shown),
+        "svg", *_frame(scale, "predicted", "realised"), diagonal, *(_bin(b, scale) for b in shown),
         class_="plot", viewBox=f"0 0 {_LEFT + _SIDE + 18} {_TOP + _SIDE + 46}", role="img",
         aria_label="Predicted against realised churn",
     )  # fmt: skip
 
 
-def _frame(scale: Scale) -> list[Markup]:
-    """Grid, tick labels and the names of both axes."""
-    parts = []
-    for tick in scale.ticks():
-        x, y, words = _x(scale.at(tick)), _y(scale.at(tick)), percent(tick)
+def gains_plot(bins: Sequence[Mapping[str, Any]]) -> Markup:
+    """Of those who leave, how many are among the likeliest so many; empty where no bin is known.
+
+    The dashed lines are a choice by lot and one that knows who leaves.
+
+    Parameters
+    ----------
+    bins
+        As for `calibration_plot`, in rising order of ``predicted``.
+    """
+    gained = gains(bins)
+    if not gained:
+        return markup("")
+    everyone = Scale(0.0, 1.0)
+    rate = gained[-1]["churners"] / gained[-1]["customers"]
+    points = " ".join(f"{_x(g['share'])},{_y(g['caught'])}" for g in gained)
+    dots = [
+        tag("circle", tag("title", f"{percent(g['share'])} of the customers hold "
+            f"{percent(g['caught'])} of those who leave"),
+            class_="dot used", cx=_x(g["share"]), cy=_y(g["caught"]), r="4")
+        for g in gained[1:]
+    ]  # fmt: skip
+    return tag(
+        "svg", *_frame(everyone, "share of customers, likeliest first", "share of churners"),
+        tag("line", class_="guide", x1=_x(0), y1=_y(0), x2=_x(1), y2=_y(1)),
+        tag("line", class_="guide", x1=_x(0), y1=_y(0), x2=_x(rate), y2=_y(1)),
+        tag("polyline", class_="curve", points=points), *dots,
+        class_="plot", viewBox=f"0 0 {_LEFT + _SIDE + 18} {_TOP + _SIDE + 46}", role="img",
+        aria_label="Share of churners among the likeliest customers",
+    )  # fmt: skip
+
+
+def gains(bins: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """What the likeliest bins hold together, from none of them to all.
+
+    Returns
+    -------
+    list of dict
+        ``customers`` and ``churners``, so many; ``share`` and ``caught``, of all customers and of
+        all churners; ``lift``, how many times as many churners as by lot. Empty where it is not
+        known what came of a bin, or nobody left.
+    """
+    observed = [(b["observed"] or {}).get("value") for b in bins]
+    if not all(map(known, observed)):
+        return []
+    sizes = [b["customers"] for b in reversed(bins)]
+    left = [n * value for n, value in zip(sizes, reversed(observed), strict=True)]
+    if not sum(left):
+        return []
+    told = [{"customers": 0.0, "churners": 0.0, "share": 0.0, "caught": 0.0, "lift": math.nan}]
+    for k in range(1, len(sizes) + 1):
+        share, caught = sum(sizes[:k]) / sum(sizes), sum(left[:k]) / sum(left)
+        told.append({"customers": sum(sizes[:k]), "churners": sum(left[:k]), "share": share,
+                     "caught": caught, "lift": caught / share})  # fmt: skip
+    return told
+
+
+def profit_plot(profit: Mapping[str, Any]) -> Markup:
+    """Profit per customer at risk by the share that is called; empty where nothing is known.
+
+    The dashed lines are a choice by lot and the share that earns most.
+
+    Parameters
+    ----------
+    profit
+        ``curve``, pairs of share and profit in rising order of share; ``share`` and ``most``, the
+        estimates of the share that earns most and of what it earns.
+    """
+    curve, best = profit["curve"], profit["share"]["value"]
+    if not curve or not known(best):
+        return markup("")
+    earned = [point[1] for point in curve]
+    lowest, highest = min(0.0, *earned), max(0.0, *earned)
+    air = 0.08 * (highest - lowest) or 0.5
+    along, up = Scale(0.0, 1.0), Scale(lowest - air, highest + air)
+    places = [(_x(share), _y(up.at(value))) for share, value in curve]
+    says = f"calling the top {percent(best)} earns {number(profit['most']['value'])} per customer"
+    x, y = _x(best), _y(up.at(profit["most"]["value"]))
+    return tag(
+        "svg", *_frame(along, "share of customers called, likeliest first", "profit", up, number),
+        tag("line", class_="guide", x1=places[0][0], y1=places[0][1],
+            x2=places[-1][0], y2=places[-1][1]),
+        tag("line", class_="guide", x1=x, x2=x, y1=_y(0), y2=y),
+        *(tag("line", class_="span used", x1=x1, y1=y1, x2=x2, y2=y2)
+          for (x1, y1), (x2, y2) in pairwise(places)),
+        tag("circle", tag("title", says), class_="dot used", cx=x, cy=y, r="5"),
+        class_="plot", viewBox=f"0 0 {_LEFT + _SIDE + 18} {_TOP + _SIDE + 46}", role="img",
+        aria_label="Profit by the share of customers called",
+    )  # fmt: skip
+
+
+def _frame(
+    along: Scale,
+    across: str,
+    up: str,
+    upward: Scale | None = None,
+    words: Callable[[float], str] = percent,
+) -> list[Markup]:
+    """Grid, tick labels and the names of both axes; the upright one has the same scale or its own.
+
+    The lower one is a share.
+    """
+    parts, rising = [], upward or along
+    for tick in along.ticks():
+        x = _x(along.at(tick))
+        parts += [
+            tag("line", class_="grid", x1=x, x2=x, y1=_y(0), y2=_y(1)),
+            tag("text", percent(tick), x=x, y=_y(0) + 18, text_anchor="middle"),
+        ]
+    for tick in rising.ticks():
+        y = _y(rising.at(tick))
         parts += [
             tag("line", class_="grid", x1=_x(0), x2=_x(1), y1=y, y2=y),
-            tag("line", class_="grid", x1=x, x2=x, y1=_y(0), y2=_y(1)),
-            tag("text", words, x=_LEFT - 7, y=y + 4, text_anchor="end"),
-            tag("text", words, x=x, y=_y(0) + 18, text_anchor="middle"),
+            tag("text", words(tick), x=_LEFT - 7, y=y + 4, text_anchor="end"),
         ]
     middle = _y(0.5)
     turned = f"rotate(-90 12 {middle})"
     return [
         *parts,
-        tag("text", "predicted", x=_x(0.5), y=_y(0) + 38, text_anchor="middle"),
-        tag("text", "realised", x=12, y=middle, text_anchor="middle", transform=turned),
+        tag("text", across, x=_x(0.5), y=_y(0) + 38, text_anchor="middle"),
+        tag("text", up, x=12, y=middle, text_anchor="middle", transform=turned),
     ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from churnkit.atomic import whole_file
 from churnkit.report import charts, wording
+from churnkit.report.drivers import dependence_plots
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -22,9 +23,12 @@ def render(summary: Mapping[str, Any]) -> str:
     summary
         What the page tells, as JSON-ready values. A part that is missing (None or an empty
         list) is named in words. Keys: ``as_of``, ``question``, ``churnkit``,
-        ``model_version``, ``model_name``, ``verdict``, ``warnings``, ``lights`` (red, yellow,
-        green), ``held_out_cutoff``, ``metrics`` (the first one is drawn), ``models``,
-        ``calibration``, ``drivers``, ``calls``, ``calls_total``, ``data``.
+        ``model_version``, ``model_name``, ``verdict``, ``grade``, ``warnings``, ``lights`` (red,
+        yellow, green), ``held_out_cutoff``, ``policy``, ``spend`` (what value at risk stands on),
+        ``unknown`` (side → customers of whom nothing is known there), ``rules``, ``before`` (day
+        of the run before, None for a first one), ``transitions``, ``changes``, ``changes_total``,
+        ``planned``, ``metrics`` (the first one is drawn), ``models``, ``calibration``,
+        ``profit``, ``drivers``, ``calls``, ``calls_total``, ``data``.
 
     Returns
     -------
@@ -54,7 +58,10 @@ def environment() -> Environment:
     )
     words = (wording.number, wording.percent, wording.score, wording.interval, wording.code)
     made.filters.update({word.__name__: word for word in words})
-    drawings = (charts.bar, charts.lights_bar, charts.interval_rows, charts.calibration_plot)
+    drawings = (
+        charts.bar, charts.lights_bar, charts.interval_rows, charts.calibration_plot,
+        charts.profit_plot, dependence_plots,
+    )  # fmt: skip
     made.globals.update({drawing.__name__: drawing for drawing in drawings})
     made.globals["shapes"] = charts.SHAPES
     return made

@@ -51,14 +51,14 @@ def percent(share: float | None) -> str:
 def score(value: float | None) -> str:
     """A metric: three decimals below one, two from there on.
 
-    >>> score(0.73), score(-0.0123), score(3.214), score(None)
-    ('.730', '−.012', '3.21', 'not known')
+    >>> score(0.73), score(-0.0123), score(3.214), score(-0.0001), score(None)
+    ('.730', '−.012', '3.21', '.000', 'not known')
     """
     if not known(value):
         return UNKNOWN
     size = f"{abs(value):.3f}"
     size = size[1:] if size.startswith("0") else f"{abs(value):.2f}"
-    return f"−{size}" if value < 0 else size
+    return f"−{size}" if value < 0 and float(size) else size
 
 
 def interval(estimate: Estimate | None, as_percent: bool = False) -> str:
