@@ -20,15 +20,16 @@ _HOME = {
     "Cutoff": "clock",
     "DataError": "errors",
     "Features": "features",
+    "Fixed": "lights",
     "GateRefused": "errors",
     "Instrument": "logs",
     "LogMapping": "logs",
     "Logs": "logs",
-    "Policy": "lights",
     "Question": "labels",
     "Registry": "registry",
     "Schedule": "dataset",
     "Scores": "scoring",
+    "TrafficLight": "lights",
     "Training": "training",
     "build_features": "features",
     "feature": "features",
@@ -49,15 +50,16 @@ __all__ = [
     "Cutoff",
     "DataError",
     "Features",
+    "Fixed",
     "GateRefused",
     "Instrument",
     "LogMapping",
     "Logs",
-    "Policy",
     "Question",
     "Registry",
     "Schedule",
     "Scores",
+    "TrafficLight",
     "Training",
     "__version__",
     "build_features",
@@ -77,7 +79,7 @@ if TYPE_CHECKING:
     from churnkit.estimators import ChurnClassifier
     from churnkit.features import Features, build_features, feature
     from churnkit.labels import Question
-    from churnkit.lights import Policy
+    from churnkit.lights import Fixed, TrafficLight
     from churnkit.logs import Contract, Instrument, LogMapping, Logs
     from churnkit.model import ChurnModel
     from churnkit.registry import Registry

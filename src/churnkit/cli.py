@@ -20,7 +20,9 @@ class _Group(TyperGroup):
         try:
             return super().invoke(ctx)
         except ChurnkitError as error:
-            typer.echo(f"Error: {error}", err=True)
+            from churnkit.terminal import printable
+
+            typer.echo(f"Error: {printable(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from error
         except RuntimeError as error:
             if str(error) != _INTERRUPTED:
@@ -33,6 +35,7 @@ class ChurnChoice(StrEnum):
 
     no_purchase = "no_purchase"
     no_activity = "no_activity"
+    event = "event"
 
 
 app = typer.Typer(
@@ -48,6 +51,12 @@ app = typer.Typer(
 
 features = typer.Typer(no_args_is_help=True, help="Show the features, or write their table.")
 app.add_typer(features, name="features")
+models = typer.Typer(invoke_without_command=True)
+app.add_typer(models, name="models")
+lights = typer.Typer(no_args_is_help=True, help="Override lights, and try other policies.")
+app.add_typer(lights, name="lights")
+outcomes = typer.Typer(no_args_is_help=True, help="Record what was done, and see if it helped.")
+app.add_typer(outcomes, name="outcomes")
 
 Config = Annotated[
     Path, typer.Option("--config", help="The settings of the project.", show_default=True)
@@ -93,8 +102,15 @@ def init(
     churn: Annotated[
         ChurnChoice, typer.Option(help="What counts as churn.")
     ] = ChurnChoice.no_purchase,
+    event: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --churn event: what customers leave with; cancellation by default.",
+        ),
+    ] = None,
     horizon: Annotated[
-        int, typer.Option(min=1, max=3650, help="Days without a sign of life.")
+        int, typer.Option(min=1, max=3650, help="Days without a sign of life, or to the event.")
     ] = 90,
     lookback: Annotated[
         int, typer.Option(min=1, max=3650, help="Days in which a customer was alive.")
@@ -110,6 +126,7 @@ def init(
     a table: `postgresql://reader@host/shop#orders`.
     """
     from churnkit import terminal
+    from churnkit.logs import LEAVING
     from churnkit.scaffold import write_config
     from churnkit.sections import QuestionSection
 
@@ -121,7 +138,11 @@ def init(
     }
     files = {log: path for log, path in given.items() if path is not None}
     question = QuestionSection(
-        churn=churn.value, horizon_days=horizon, lookback_days=lookback, timezone=timezone
+        churn=churn.value,
+        events=tuple(event) if event else (LEAVING,),
+        horizon_days=horizon,
+        lookback_days=lookback,
+        timezone=timezone,
     )
     proposals = write_config(config, files, question, force=force)
     if as_json:
@@ -236,21 +257,158 @@ def audit(
 
 
 @app.command(epilog="Example: `churnkit train`")
-def train(config: Config = _TOML, as_json: Json = False) -> None:
-    """Train, test on later cutoffs beside plain rules, register, and make it champion."""
+def train(
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GATE",
+            help="Waive a gate: too-little, chance, beaten, feature, leak, optimism or "
+            "calibration. May be repeated; the model card tells of it.",
+        ),
+    ] = None,
+    tune: Annotated[
+        bool,
+        typer.Option(
+            "--tune",
+            help="Look for better settings of the trees before; goes on where an earlier search "
+            "over the same data ended.",
+        ),
+    ] = False,
+    tune_trials: Annotated[
+        int | None, typer.Option(min=1, max=10_000, help="Tune: settings tried in all, 30.")
+    ] = None,
+    tune_minutes: Annotated[
+        float | None, typer.Option(min=0.001, max=10_080, help="Tune: no longer than this.")
+    ] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Train, test on later cutoffs beside plain rules, register, and use it if it is better."""
     from churnkit import terminal
     from churnkit.config import load_settings
     from churnkit.project import train_project
     from churnkit.report import model_rows
+    from churnkit.tuning import budget_of
 
     settings = load_settings(config)
+    budget = budget_of(tune, tune_trials, tune_minutes)
     with terminal.progress() as progress:
-        trained = train_project(settings, progress)
+        trained = train_project(settings, progress, allow or (), budget)
     if as_json:
         terminal.print_json(trained.summary)
     else:
         terminal.show_training(trained.summary, model_rows(trained.summary))
     trained.training.require_gates()
+
+
+@app.command(epilog="Example: `churnkit backtest --tests 6 --html backtest.html`")
+def backtest(
+    tests: Annotated[
+        int | None,
+        typer.Option(min=1, max=180, help="The latest so many test cutoffs; all by default."),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAYS/week/month", help="How far apart they are; a horizon by default."
+        ),
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Test every model at every cutoff that the history allows, each made anew before it.
+
+    Tells how the models compare over all cutoffs, how they held over time, whether more customers
+    or more cutoffs would help, and for which customers they work.
+    """
+    from churnkit import terminal
+    from churnkit.clock import every_named
+    from churnkit.config import load_settings
+    from churnkit.project import backtest_project
+
+    settings = load_settings(config)
+    apart = None if every is None else every_named(every)
+    with terminal.progress() as progress:
+        told = backtest_project(settings, tests, apart, html, progress)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_rolling(told)
+
+
+@models.callback(epilog="Example: `churnkit models`")
+def list_models(context: typer.Context, config: Config = _TOML, as_json: Json = False) -> None:
+    """Show every version: when it was trained, how good it was at its test, which one scores."""
+    if context.invoked_subcommand is not None:
+        # What is given before a subcommand holds for it, unless it is given its own.
+        given = {"config": config, "as_json": as_json}
+        context.default_map = {context.invoked_subcommand: given}
+        return
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.release import models as listed
+
+    told = listed(load_settings(config).registry())
+    if as_json:
+        terminal.print_json({"models": told})
+    else:
+        terminal.show_models(told)
+
+
+@models.command(epilog="Example: `churnkit models push models/lightgbm-2011-09-10`")
+def push(
+    bundle: Annotated[Path, typer.Argument(help="A folder that training wrote.")],
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Log and register a bundle that was kept when the registry could not be reached."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.release import push as push_bundle
+
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        progress("registering the model")
+        told = push_bundle(bundle, settings.models, settings.registry()).told()
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_release(told)
+
+
+@app.command(epilog="Example: `churnkit promote 3`")
+def promote(
+    version: Annotated[str, typer.Argument(help="Its number, or `challenger`.")],
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Make a version the champion, which scores, once its bundle is verified."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.release import promote as crown
+
+    settings = load_settings(config)
+    told = crown(version, settings.models, settings.registry())
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_crowned(told)
+
+
+@app.command(epilog="Example: `churnkit rollback`")
+def rollback(config: Config = _TOML, as_json: Json = False) -> None:
+    """Make the version champion again that was it before; as often as there were others."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.release import rollback as roll_back
+
+    settings = load_settings(config)
+    told = roll_back(settings.models, settings.registry())
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_crowned(told)
 
 
 @app.command(epilog="Example: `churnkit score --as-of 2011-12-10 --out scores.csv`")
@@ -261,6 +419,14 @@ def score(
         Path | None, typer.Option("--model", help="A bundle instead of the champion.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="The HTML report.")] = None,
+    within: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--within",
+            metavar="DAYS",
+            help="Also the risk in so many days (of a hazard), in file and report; repeatable.",
+        ),
+    ] = None,
     config: Config = _TOML,
     as_json: Json = False,
 ) -> None:
@@ -271,11 +437,252 @@ def score(
 
     settings = load_settings(config)
     with terminal.progress() as progress:
-        told = score_project(settings, settings.cutoff(as_of), model, out, report, progress)
+        told = score_project(
+            settings, settings.cutoff(as_of), model, out, report, progress, tuple(within or ())
+        )
     if as_json:
         terminal.print_json(told)
     else:
         terminal.show_scores(told)
+
+
+@app.command(epilog="Example: `churnkit explain 12748 --as-of 2011-12-10 --since 2011-09-10`")
+def explain(
+    customer: Annotated[str, typer.Argument(help="The id, as it stands in the logs.")],
+    as_of: AsOf,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DATE", help="Tell what moved the score since this day."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A bundle instead of the champion.")
+    ] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Tell why one customer has its probability and light, and what moved them since a day.
+
+    Exit code 2 if no log knows the customer, 3 if it is not at risk on one of the days: not known
+    yet, silent for longer than the lookback, or gone.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project import explain_project
+
+    settings = load_settings(config)
+    day, earlier = settings.cutoff(as_of), None if since is None else settings.cutoff(since)
+    with terminal.progress() as progress:
+        told = explain_project(settings, customer, day, earlier, model, progress)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_explained(told)
+
+
+@app.command(epilog="Example: `churnkit calls --as-of 2011-12-10 --out crm`")
+def calls(
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day of a scoring.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; by default beside the reports.")
+    ] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Write what is to be done: a list per owner, JSON lines for a webhook, a calendar of calls.
+
+    They follow from the scoring of that day, which the ledger keeps. With a store in [output] they
+    go to a table, too. Customers who are held out as controls are on no list.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_outcomes import export_calls
+
+    settings = load_settings(config)
+    told = export_calls(settings, settings.cutoff(as_of), out)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_calls(told)
+
+
+@outcomes.command("record", epilog="Example: `churnkit outcomes record done.csv`")
+def record_outcomes(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Columns customer_id, as_of (the day of the list), done (yes or no); perhaps "
+            "result, cost, note."
+        ),
+    ],
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Keep what was done and what came of it; all rows of a file or none."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_outcomes import record_outcomes as record
+
+    told = record(load_settings(config), file)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.say(told["says"])
+
+
+@outcomes.command("report", epilog="Example: `churnkit outcomes report --least 0.05`")
+def report_outcomes(
+    campaign: Annotated[
+        str | None, typer.Option(metavar="NAME", help="One campaign; all by default.")
+    ] = None,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="The least effect that matters, such as 0.05 for 5 points."
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A bundle instead of the champion.")
+    ] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Show whether acting helps: churn of those treated against those held out by chance.
+
+    Per light and action, with intervals, what it saved, and how many more customers it takes to
+    tell.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_outcomes import report_outcomes as report
+
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        told = report(settings, campaign, least, model, progress)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_outcomes(told)
+
+
+@lights.command("simulate", epilog="Example: `churnkit lights simulate --html lights.html`")
+def simulate_lights(
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="POLICY",
+            help="fixed, capacity, cost or promise; may be repeated, all four by default.",
+        ),
+    ] = None,
+    weeks: Annotated[int, typer.Option(min=3, max=104, help="How many weekly scorings.")] = 8,
+    html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Show what policies would have done in past weeks, side by side, and what came of it.
+
+    One model learns from what was known before the first week and scores all of them; what each
+    colour came to is known. Thresholds of a promise follow from weeks that were over by then.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_lights import POLICIES
+    from churnkit.project_lights import simulate_lights as simulate
+
+    settings = load_settings(config)
+    with terminal.progress() as progress:
+        told = simulate(settings, policy or POLICIES, weeks, html, progress)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_replay(told)
+
+
+_By = Annotated[str, typer.Option("--owner", metavar="WHO", help="Who answers for it.")]
+_Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
+_Customer = Annotated[str, typer.Argument(help="The id, as it stands in the scores.")]
+
+
+@lights.command(
+    "set",
+    epilog="Example: `churnkit lights set 12748 red --as-of 2011-12-10 --until 2012-01-10 "
+    '--owner anna --reason "said so on the phone"`',
+)
+def set_light(
+    customer: _Customer,
+    light: Annotated[str, typer.Argument(help="green, yellow or red.")],
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DATE", help="The day from which on it holds.")
+    ],
+    until: Annotated[
+        str, typer.Option("--until", metavar="DATE", help="The first day on which it ends.")
+    ],
+    owner: _By,
+    reason: _Why,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Give a customer a light until a day, whatever the score says.
+
+    It is kept with who set it, when, why, and from which light; no scoring changes it, and it ends
+    by itself.
+    """
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_lights import set_light as override
+
+    settings = load_settings(config)
+    day, end = settings.cutoff(as_of), settings.cutoff(until)
+    told = override(settings, customer, light, day, end, owner, reason)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_override(told)
+
+
+@lights.command("clear", epilog="Example: `churnkit lights clear 12748 --as-of 2011-12-12 …`")
+def clear_light(
+    customer: _Customer,
+    as_of: Annotated[
+        str, typer.Option("--as-of", metavar="DATE", help="The day from which on it is gone.")
+    ],
+    owner: _By,
+    reason: _Why,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Take the override of a customer back; that it was there stays on record."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_lights import clear_light as clear
+
+    settings = load_settings(config)
+    told = clear(settings, customer, settings.cutoff(as_of), owner, reason)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_override(told)
+
+
+@lights.command("list", epilog="Example: `churnkit lights list --as-of 2011-12-10`")
+def list_lights(
+    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every entry that was ever made, in order.")
+    ] = False,
+    config: Config = _TOML,
+    as_json: Json = False,
+) -> None:
+    """Show the overrides that hold on a day."""
+    from churnkit import terminal
+    from churnkit.config import load_settings
+    from churnkit.project_lights import list_lights as overrides
+
+    settings = load_settings(config)
+    told = overrides(settings, settings.cutoff(as_of), everything)
+    if as_json:
+        terminal.print_json(told)
+    else:
+        terminal.show_overrides(told)
 
 
 @app.command(epilog="Example: `churnkit fetch cdnow`")

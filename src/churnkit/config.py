@@ -14,14 +14,16 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
+from churnkit.actions import Actions, Playbooks
 from churnkit.clock import Cutoff, zone_named
 from churnkit.dataset import Recipe, Schedule
 from churnkit.engines.postgres import postgres_logs
 from churnkit.errors import ConfigError, did_you_mean
+from churnkit.features import CATALOGUE
 from churnkit.features.own import load_own
 from churnkit.features.windows import Window
 from churnkit.labels import Question
-from churnkit.lights import RULE_NAMES, RULES, Policy
+from churnkit.lights import RULE_NAMES, TrafficLight
 from churnkit.logs import (
     DEFAULT_INSTRUMENTS,
     EVENT_KINDS,
@@ -30,15 +32,21 @@ from churnkit.logs import (
     CustomerLogs,
     Instrument,
     Logs,
+    kind_named,
 )
 from churnkit.registry import Registry
 from churnkit.sections import (
+    CallsSection,
     EngineSection,
     FeaturesSection,
+    HoldoutSection,
     LightsSection,
     LogsSection,
     MlflowSection,
+    ModelSection,
+    MoneySection,
     OutputSection,
+    PlaybookSection,
     QualitySection,
     QuestionSection,
     Scale,
@@ -67,7 +75,12 @@ class Settings(Section):
     quality: QualitySection = QualitySection()
     features: FeaturesSection = FeaturesSection()
     training: TrainingSection = TrainingSection()
+    model: ModelSection = ModelSection()
     lights: LightsSection = LightsSection()
+    money: MoneySection = MoneySection()
+    calls: CallsSection = CallsSection()
+    playbooks: tuple[PlaybookSection, ...] = ()
+    holdout: HoldoutSection = HoldoutSection()
     output: OutputSection = OutputSection()
     engine: EngineSection = EngineSection()
     mlflow: MlflowSection = MlflowSection()
@@ -77,7 +90,9 @@ class Settings(Section):
     def asked(self) -> Question:
         """The question in the library's terms."""
         section = self.question
-        return Question(section.churn, section.horizon_days, section.lookback_days)
+        kinds = self.logs.activity.kinds if self.logs.activity else {}
+        events = tuple(kind_named(event, kinds) for event in section.events)
+        return Question(section.churn, section.horizon_days, section.lookback_days, events)
 
     def schedule(self) -> Schedule:
         """When is trained and tested."""
@@ -87,7 +102,7 @@ class Settings(Section):
 
     def recipe(self) -> Recipe:
         """How models are made."""
-        return Recipe(self.windows, self.training.monotone)
+        return self.model.recipe(self.windows)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -104,8 +119,15 @@ class Settings(Section):
         """
         load_own(*() if self.features.file is None else (self.folder / self.features.file,))
 
-    def policy(self) -> Policy:
-        """Thresholds and the rules that are on."""
+    def light(self) -> TrafficLight:
+        """The policy of the lights, and the rules that are on.
+
+        Raises
+        ------
+        ConfigError
+            If thresholds are out of order, or a rule names what does not exist, can never fire or
+            contradicts another.
+        """
         off = self.lights.rules_off
         unknown = [name for name in off if name not in RULE_NAMES]
         if unknown:
@@ -113,8 +135,50 @@ class Settings(Section):
                 f"[lights] rules_off names a rule that does not exist: {unknown[0]!r}",
                 f"The rules are {', '.join(RULE_NAMES)}.",
             )
-        rules = tuple(rule for rule in RULES if rule.name not in off)
-        return Policy(self.lights.yellow, self.lights.red, rules)
+        return self.lights.light(self.money.amounts(), self.calls.per_week)
+
+    def actions(self) -> Actions:
+        """Playbooks, tiers, working week, capacity and holdout.
+
+        Themes of the project's own features are known once `load_features` has run.
+
+        Raises
+        ------
+        ConfigError
+            If a playbook names what does not exist, leaves customers without one or can never be
+            reached, takes its owner from no static column, or a quota has no playbook.
+        """
+        own = [section.playbook() for section in self.playbooks]
+        shipped = self.calls.shipped_playbooks
+        playbooks = Playbooks.of(own, self._reason_groups(), shipped=shipped)
+        static = self.logs.customers.static if self.logs.customers else ()
+        for column in playbooks.columns:
+            if column not in static:
+                raise ConfigError(
+                    f"[[playbooks]] takes an owner from {column!r}, which is no static column",
+                    f"{did_you_mean(column, static)}Name it in static of [logs.customers].",
+                )
+        if self.calls.segment and self.calls.segment not in static:
+            raise ConfigError(
+                f"[calls] segment = {self.calls.segment!r} is no static column",
+                f"{did_you_mean(self.calls.segment, static)}Name it in static of [logs.customers].",
+            )
+        named = sorted({s for p in playbooks.entries for s in p.segment if s})
+        if named and not self.calls.segment:
+            raise ConfigError(
+                f"[[playbooks]] names the segment {named[0]!r}, and nothing tells the segments",
+                'Name their static column in [calls], such as segment = "segment".',
+            )
+        calls, tiers, week = self.calls.calls(), self.calls.tiers(), self.calls.week()
+        return Actions(playbooks, tiers, week, calls, self.holdout.holdout())
+
+    def _reason_groups(self) -> set[str]:
+        """What the strongest known cause of a customer's colour may be called."""
+        kinds = self.logs.activity.kinds.values() if self.logs.activity else ()
+        scales = {instrument.name for instrument in self.contract().instruments}
+        rules = (rule.name for rule in self.light().rules)
+        themes = {f.theme for f in CATALOGUE.values() if "{" not in f.theme}
+        return {"score", *RULE_NAMES, *rules, *themes, *scales, *EVENT_KINDS, *kinds}
 
     def registry(self) -> Registry:
         """The MLflow registry."""
@@ -206,6 +270,16 @@ class Settings(Section):
         """Folder of the model bundles and the local registry."""
         return self.folder / self.output.models
 
+    @property
+    def ledger(self) -> Path:
+        """Folder of the ledger."""
+        return self.folder / self.output.ledger
+
+    @property
+    def outcomes(self) -> Path:
+        """Folder of the recorded outcomes."""
+        return self.ledger / "outcomes"
+
     def scores_path(self, as_of: Cutoff) -> Path:
         """Default file of the scores of a cutoff."""
         return self.folder / self.output.scores / f"scores-{as_of}.parquet"
@@ -242,9 +316,11 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(*_first_fault(path, error)) from error
     zone_named(settings.question.timezone)
     _require_known_columns(path, settings)
-    settings.policy()
+    _require_question(path, settings)
+    settings.light()
     _require_scales(path, settings)
     _require_kinds(path, settings)
+    _require_actions(path, settings)
     return settings
 
 
@@ -265,7 +341,7 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     if fault["type"] == "value_error":
         name = ".".join([*section, key])
         return f"{path}: [{name}] {fault['ctx']['error']}", "docs/settings.md tells every key."
-    where = f"{path}: {key!r} in [{'.'.join(section)}]" if section else f"{path}: {key!r}"
+    where = f"{path}: {key!r} in {_table(section)}" if section else f"{path}: {key!r}"
     if fault["type"] == "extra_forbidden":
         return _unknown_key(where, key, section)
     if fault["type"] == "missing":
@@ -276,6 +352,14 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
     # A key that takes several types has a fault for each.
     said = "; or: ".join(f["msg"] for f in faults if list(_keys(f["loc"])) == place)
     return f"{where} = {given}: {said}", "Mend the value."
+
+
+def _table(section: Sequence[str]) -> str:
+    """A table as it is written in the file; of a list of them, the how many-th."""
+    *above, last = section
+    if last.isdigit():
+        return f"[[{'.'.join(above)}]] no. {int(last) + 1}"
+    return f"[{'.'.join(section)}]"
 
 
 def _keys(place: Sequence[str | int]) -> Iterator[str]:
@@ -297,6 +381,8 @@ def _fields(section: Sequence[str]) -> Iterator[str]:
     """Keys known in a section of the file."""
     model: Any = Settings
     for part in section:
+        if part.isdigit():
+            continue  # the number of a table in a list of them
         found = model.model_fields[part].annotation if part in model.model_fields else None
         options = [found, *getattr(found, "__args__", ())]
         model = next(
@@ -315,6 +401,27 @@ def _require_known_columns(path: Path, settings: Settings) -> None:
                 f"{did_you_mean(unknown[0], known)}The {log} log knows {', '.join(known)}; "
                 'write contract_name = "source name".',
             )
+
+
+def _require_question(path: Path, settings: Settings) -> None:
+    try:
+        settings.asked()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: [question] {error.found}", error.mend) from error
+    if settings.recipe().asks_for_hazard and settings.question.churn == "event":
+        raise ConfigError(
+            f"{path}: [model] asks for the hazard, and churn is an event: no silence ends",
+            'Leave hazard = true or use = "hazard" out.',
+        )
+
+
+def _require_actions(path: Path, settings: Settings) -> None:
+    if settings.features.file is not None:
+        return  # only its features tell which themes there are
+    try:
+        settings.actions()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.found}", error.mend) from error
 
 
 def _require_scales(path: Path, settings: Settings) -> None:

@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from churnkit.actions import plan
 from churnkit.audit import Audit, audit
-from churnkit.clock import Cutoff, cutoffs_between, horizon_ends_by, precedes_all, reaches_back
+from churnkit.clock import (
+    Cutoff,
+    Every,
+    cutoffs_between,
+    horizon_ends_by,
+    precedes_all,
+    reaches_back,
+)
 from churnkit.config import Settings
+from churnkit.customer import explain_customer
+from churnkit.dataset import Untreating
 from churnkit.enough import shortfalls
 from churnkit.errors import ConfigError, DataError
 from churnkit.evaluation import Progress, silent
 from churnkit.features import (
     CATALOGUE,
     WINDOWS,
+    FeatureColumn,
     FeaturePlan,
     FeatureSpec,
     build_beside,
     plan_features,
     write_features,
 )
+from churnkit.gates import require_gates_known
+from churnkit.ledger import Ledger
+from churnkit.lights import (
+    Evidence,
+    Override,
+    TrafficLight,
+    read_overrides,
+    require_features,
+)
 from churnkit.logs import CustomerLogs, Inspection
 from churnkit.logs.account import stop_if_too_many
+from churnkit.model import ChurnModel
+from churnkit.origin import differences, origin
+from churnkit.outcomes import untreating
+from churnkit.project_outcomes import deeds_of, saved_by_acting
 from churnkit.release import Release, champion, from_path, release
 from churnkit.report import summarise, write_report
 from churnkit.report.checkup import checkup_summary, write_checkup
+from churnkit.report.rolling import rolling_summary, write_rolling
+from churnkit.rolling import roll
 from churnkit.scoring import Scores, ending_of, score, write_frame, write_scores
 from churnkit.sinks import write_table
-from churnkit.sources import FileSource, inspect_logs
+from churnkit.sources import FileSource, Source, SqlSource, inspect_logs
 from churnkit.sources.stores.address import Address, rooted
 from churnkit.training import Training, train
+from churnkit.tuning import FILE_NAME as TUNING_FILE
+from churnkit.tuning import Budget, optuna_there, require_tunable, tune
 
+if TYPE_CHECKING:
+    pass
+
+_NAMED = 5
 _UNSEEN_DAYS = 7  # so long is no shop closed, nor a load late, without anybody noticing
 
 
@@ -77,7 +109,11 @@ def check_project(
     ------
     DataError
         If a source or a column is missing, or no row of a log keeps the contract.
+    ConfigError
+        If the page would be written over a log.
     """
+    if html is not None:
+        _require_no_input(settings, html)
     settings.load_features()
     progress("checking the logs")
     found = inspect_logs(
@@ -88,6 +124,7 @@ def check_project(
     )
     question = settings.asked()
     progress("looking whether they are enough")
+    _require_rules(settings, found.logs)
     too_little = shortfalls(found.logs, question, settings.schedule(), found.one_in)
     progress("looking how long customers stay away")
     rejected = next((str(path) for path in found.quarantine if path.suffix == ".csv"), None)
@@ -96,6 +133,14 @@ def check_project(
     if html is not None:
         write_checkup(summary, html)
     return Checkup(found, summary, settings.quality.max_rejected_share)
+
+
+def _require_rules(settings: Settings, logs: CustomerLogs) -> None:
+    """Refuse rules that look at features which these logs do not make."""
+    last = max((logs.last_day(log) for log in logs.measures), default=None)
+    if last is not None:
+        spec = FeatureSpec.learn(logs, last.shifted(1), settings.windows)
+        require_features(settings.light().rules, spec)
 
 
 def list_features(settings: Settings | None = None) -> list[dict[str, Any]]:
@@ -155,7 +200,7 @@ def build_project(
     with settings.open_logs() as logs:
         spec = FeatureSpec.learn(logs, max(cutoffs), settings.windows)
         _require_known(_days(logs), min(cutoffs))
-        _require_history(settings, spec, _days(logs), max(cutoffs))
+        _require_history(settings, spec.columns, _days(logs), max(cutoffs))
         plan = plan_features(logs, cutoffs, spec)
         progress(f"building {len(plan.columns)} features as of {', '.join(map(str, cutoffs))}")
         rows = _write_features(logs, plan, out, ending, settings.sha256)
@@ -166,9 +211,17 @@ def build_project(
 def _require_no_input(settings: Settings, out: Path) -> None:
     """Refuse to write over what is read."""
     sources = settings.sources().values()
-    files = {file.resolve() for s in sources if isinstance(s, FileSource) for file in s.files()}
-    if out.resolve() in files:
+    if out.resolve() in {file.resolve() for source in sources for file in _files_of(source)}:
         raise ConfigError(f"{out} is a log of this project", "Write to another file.")
+
+
+def _files_of(source: Source) -> list[Path]:
+    if isinstance(source, FileSource):
+        return source.files()
+    if not isinstance(source, SqlSource):
+        return []
+    address = Address.parse(source.url).filled()
+    return [Path(address.database)] if address.dialect == "sqlite" else []
 
 
 def _built(plan: FeaturePlan, out: Path, rows: int, warnings: Sequence[str] = ()) -> dict[str, Any]:
@@ -203,7 +256,7 @@ def _build_on_spark(
         frames = spark_frames(session, sources)
         asked = plan_spark(frames, cutoffs, contract=settings.contract(), windows=settings.windows)
         _require_known(asked.days, min(cutoffs))
-        _require_history(settings, asked.plan.spec, asked.days, max(cutoffs))
+        _require_history(settings, asked.plan.spec.columns, asked.days, max(cutoffs))
         progress(f"building {len(asked.plan.columns)} features")
         rows = write_spark_features(asked.features(), str(out.absolute()))
     # Spark keeps what is told of columns, but nothing of the table; it overlooks such a file.
@@ -268,15 +321,21 @@ def _require_known(days: tuple[Cutoff, Cutoff], cutoff: Cutoff) -> None:
 
 
 def _require_history(
-    settings: Settings, spec: FeatureSpec, known: tuple[Cutoff, Cutoff], last: Cutoff
+    settings: Settings,
+    columns: Callable[[], Iterable[FeatureColumn]],
+    known: tuple[Cutoff, Cutoff],
+    last: Cutoff,
 ) -> None:
-    """Refuse windows of the user's that no row can fill; the usual ones may be empty."""
+    """Refuse windows of the user's that no row can fill; the usual ones may be empty.
+
+    The columns are asked for only to name one of them.
+    """
     if "windows" not in settings.features.model_fields_set:
         return
     first, _ = known
     for days in settings.features.windows:
         if reaches_back(last, days, first):
-            names = [column.name for column in spec.columns() if column.window == days]
+            names = [column.name for column in columns() if column.window == days]
             span = (last.local.date() - first.local.date()).days
             raise ConfigError(
                 f"{names[0] if names else 'a window'} looks back {days} days from {last}, "
@@ -296,7 +355,7 @@ class Trained:
     released
         Where it is now.
     summary
-        JSON-ready values: the model card, ``bundle``, ``version`` and ``champion``.
+        JSON-ready values: the model card, and what `churnkit.release.Release.told` tells.
     """
 
     training: Training
@@ -304,33 +363,128 @@ class Trained:
     summary: dict[str, Any]
 
 
-def train_project(settings: Settings, progress: Progress = silent) -> Trained:
-    """Train, test, write the bundle, register it, and make it champion if it passes its gates.
+def train_project(
+    settings: Settings,
+    progress: Progress = silent,
+    allow: Sequence[str] = (),
+    budget: Budget | None = None,
+) -> Trained:
+    """Train, test, write the bundle, register it, and make it champion if it has earned it.
+
+    Parameters
+    ----------
+    settings
+        The project.
+    progress
+        Told what is being done.
+    allow
+        Keys of `churnkit.gates.GATES` that may fail.
+    budget
+        How long to look for better settings of the trees, see `churnkit.tuning.tune`; by default
+        not at all.
 
     Raises
     ------
+    ConfigError
+        If one of them is no gate, or Optuna is asked for and not installed.
+    ChurnkitError
+        If the registry cannot be reached; the bundle stays and can be pushed later.
     GateRefused
         If the data are too little. A model that fails its gates is kept without an error; see
         `Training.require_gates`.
     """
+    require_gates_known(allow)
+    recipe = settings.recipe()
+    if budget is not None:
+        require_tunable(recipe)  # before anybody waits
+        optuna_there()
     settings.load_features()
-    question, schedule = settings.asked(), settings.schedule()
+    question, schedule, light = settings.asked(), settings.schedule(), settings.light()
+    untreated = _untreated(settings)
+    if "too-little" in allow:
+        recipe = replace(recipe, least=1)
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
         question.require(logs)
         last = schedule.last_known(logs, question)
-        spec = FeatureSpec.learn(logs, last, settings.windows)
-        _require_history(settings, spec, _days(logs), last)
-        training = train(logs, question, schedule, progress, recipe=settings.recipe())
-    progress("writing and registering the model")
-    policy = settings.policy()
-    released = release(training, settings.models, settings.registry(), policy)
-    told = {
-        "bundle": str(released.bundle),
-        "version": released.version,
-        "champion": released.champion,
-    }
-    return Trained(training, released, {**training.card(policy), **told})
+        _require_history(
+            settings,
+            lambda: FeatureSpec.learn(logs, last, settings.windows).columns(),
+            _days(logs),
+            last,
+        )
+        told: dict[str, Any] | None = None
+        require_features(light.rules, FeatureSpec.learn(logs, last, settings.windows))
+        if budget is not None:
+            path = settings.models / TUNING_FILE
+            tuned = tune(logs, question, schedule, recipe, budget, path, progress, untreated)
+            recipe, told = tuned.applied(recipe), tuned.told()
+        trained = train(logs, question, schedule, progress, recipe=recipe, untreated=untreated)
+        training = replace(
+            trained, allowed=tuple(allow), money=settings.money.amounts(), tuning=told
+        )
+        progress("writing and registering the model, and comparing it with the champion")
+        released = release(
+            training,
+            settings.models,
+            settings.registry(),
+            light,
+            logs=logs,
+            origin=origin(logs, settings.contract(), settings.sha256, settings.folder),
+        )
+    return Trained(training, released, {**released.card, **released.told()})
+
+
+def backtest_project(
+    settings: Settings,
+    tests: int | None = None,
+    every: Every | None = None,
+    html: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Test every model at every cutoff that the history allows; write a page if asked.
+
+    Parameters
+    ----------
+    settings
+        The project.
+    tests, every
+        At most so many test cutoffs, and how far apart; see `churnkit.rolling.roll`.
+    html
+        Where the page is written.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        See `churnkit.report.rolling.rolling_summary`.
+
+    Raises
+    ------
+    GateRefused
+        If nothing can be tested.
+    """
+    if html is not None:
+        _require_no_input(settings, html)
+    settings.load_features()
+    untreated = _untreated(settings)
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        found = roll(
+            logs, settings.asked(), settings.schedule(), progress, settings.recipe(),
+            tests=tests, every=every, untreated=untreated,
+        )  # fmt: skip
+        summary = {**rolling_summary(found, progress), "untreated": found.untreated}
+    if html is not None:
+        write_rolling(summary, html)
+    return summary
+
+
+def _untreated(settings: Settings) -> Untreating | None:
+    """What takes treated customers out of rows; ``None`` if no treatment is recorded."""
+    horizon_days = settings.asked().horizon_days
+    return untreating(Ledger(settings.ledger), deeds_of(settings), horizon_days)
 
 
 def score_project(
@@ -340,6 +494,7 @@ def score_project(
     out: Path | None = None,
     report: Path | None = None,
     progress: Progress = silent,
+    within: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Score every customer at risk, write scores and report, and tell what came out.
 
@@ -355,49 +510,222 @@ def score_project(
         Where to write; by default into the folders of the settings.
     progress
         Told what is being done.
+    within
+        Shorter horizons, in days, whose probabilities are written to the file of the scores as
+        well; the columns of a table in a store stay the same.
 
     Returns
     -------
     dict
         The summary of the report and ``paths``: name → file.
+
+    Raises
+    ------
+    ConfigError
+        If scores or report cannot be written where they should, or the model does not know of a
+        horizon in ``within``.
+    DataError
+        If nobody is at risk; or if the store refuses, when scores and report are written.
     """
     paths = {
         "scores": out or settings.scores_path(as_of),
         "report": report or settings.report_path(as_of),
     }
-    for path in paths.values():
-        _require_no_input(settings, path)
+    _require_apart(settings, **paths)
     settings.load_features()
+    actions = settings.actions()
+    actions.holdout.arms([])  # what cannot be planned is told before anybody waits
     progress("loading the model")
-    warning = ""
-    if model is not None:
-        loaded, card = from_path(model)
-    else:
-        loaded, card, warning = champion(settings.models, settings.registry())
+    loaded, card, warnings = _model_in_use(settings, model)
+    for days in within:
+        loaded.require_within(days)
     progress("reading and sorting the logs")
+    ledger = Ledger(settings.ledger)
+    before = ledger.before(as_of)
+    overrides = read_overrides(settings.ledger).at(as_of)
     with settings.open_logs() as logs:
+        saved = None
+        if settings.calls.rank_by == "uplift":
+            progress("learning from outcomes whom acting keeps")
+            saved, why = saved_by_acting(settings, loaded, logs, as_of)
+            warnings += [] if saved is not None else [why]
         progress(f"scoring as of {as_of}")
-        scores = score(loaded, logs, as_of, settings.policy())
+        scores = score(
+            loaded, logs, as_of, _light(settings, card), within,
+            before=before, overrides=overrides, margin=settings.money.margin, saved=saved,
+        )  # fmt: skip
         unseen = _unseen(logs.last_day(loaded.question.log), as_of)
     write_scores(scores, paths["scores"])
+    run = scores.to_run().assign(segment=scores.class_of(settings.calls.segment))
+    static = {name: scores.class_of(name) for name in actions.playbooks.columns}
+    run = plan(run, actions, as_of, static)
+    kept = _kept_run(settings, as_of)
+    if not kept:
+        paths["ledger"] = ledger.write(run, as_of)
+    told_of = (
+        kept,
+        _careful(card), *card["warnings"], *scores.lights.warnings, _seen(card, as_of), unseen,
+        *_unmet(overrides, scores), _unvalued(scores),
+    )  # fmt: skip
+    warnings += [warning for warning in told_of if warning]
+    summary = summarise(scores, card, logs, warnings, run)
+    write_report(summary, paths["report"])
     told = {name: str(path) for name, path in paths.items()}
-    if settings.output.url is not None:
+    if settings.output.url is not None:  # last, since a store may refuse
         progress(f"publishing to the table {settings.output.table}")
         told["table"] = _publish(scores, settings)
-    warnings = [
-        w for w in (warning, _other_question(settings, card), _seen(card, as_of), unseen) if w
-    ]
-    summary = summarise(scores, card, logs, warnings)
-    write_report(summary, paths["report"])
     return {**summary, "paths": told}
+
+
+def _light(settings: Settings, card: Mapping[str, Any]) -> TrafficLight:
+    """The traffic light, once it has looked at the tests of the model."""
+    return settings.light().fit(Evidence.from_told(card.get("evidence", ())))
+
+
+def _kept_run(settings: Settings, as_of: Cutoff) -> str:
+    """A warning that the run of the day stays as it was, since outcomes are recorded for it."""
+    recorded = deeds_of(settings).current()
+    if str(as_of) not in set(recorded["as_of"]):
+        return ""
+    return (
+        f"outcomes are recorded for the run of {as_of}: the ledger keeps it as it was, with who "
+        "was acted on and who was held out"
+    )
+
+
+def _unmet(overrides: Mapping[str, Override], scores: Scores) -> Iterator[str]:
+    """A warning of overrides for customers who are not at risk now."""
+    there = set(scores.features.customer_id.tolist())
+    gone = sorted(name for name in overrides if name not in there)
+    if gone:
+        more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+        names = f"{', '.join(gone[:_NAMED])}{more}"
+        yield f"overrides hold for customers who are not at risk now: {names}"
+
+
+def _unvalued(scores: Scores) -> str:
+    """A warning if nobody's money is known."""
+    if not (scores.value_at_risk != scores.value_at_risk).all():
+        return ""
+    return (
+        "nothing tells what the customers are worth: value at risk is unknown, and the rank "
+        "follows the probability alone (map amount of [logs.purchases], or value of "
+        "[logs.customers])"
+    )
+
+
+def _require_apart(settings: Settings, scores: Path, report: Path) -> None:
+    """Refuse scores and a report that cannot be written, or only over something else."""
+    ending_of(scores)
+    for path in (scores, report):
+        _require_no_input(settings, path)
+    if scores.resolve() == report.resolve():
+        raise ConfigError(f"{report} is to hold the scores and the report", "Name two files.")
+
+
+def _model_in_use(
+    settings: Settings, model: Path | None
+) -> tuple[ChurnModel, dict[str, Any], list[str]]:
+    """The model of a bundle, or else the champion; its card, and warnings.
+
+    A champion that no longer fits the settings is refused; whoever names a bundle is warned.
+    """
+    if model is not None:
+        loaded, card = from_path(model)
+        odd = _odd(settings, loaded, card)
+        return loaded, card, [f"the model does not fit churnkit.toml: {said}" for said in odd]
+    loaded, card, warning = champion(settings.models, settings.registry())
+    odd = _odd(settings, loaded, card)
+    if odd:
+        raise ConfigError(
+            f"the champion (version {loaded.version}) does not fit churnkit.toml any more: "
+            f"{'; '.join(odd)}",
+            "Train anew with churnkit train, set churnkit.toml back, promote a version that fits "
+            "(churnkit models), or name a bundle with --model PATH to use it as it is.",
+        )
+    return loaded, card, [warning] if warning else []
+
+
+def _odd(settings: Settings, model: ChurnModel, card: dict[str, Any]) -> list[str]:
+    return differences(model, card, settings.asked(), settings.windows, settings.contract())
+
+
+def explain_project(
+    settings: Settings,
+    customer: str,
+    as_of: Cutoff,
+    since: Cutoff | None = None,
+    model: Path | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Tell why one customer has its probability, and what moved it since an earlier day.
+
+    Parameters
+    ----------
+    settings, customer
+        The project, and the id of the customer.
+    as_of, since
+        The cutoff, and an earlier one to compare with.
+    model
+        Bundle to use instead of the champion.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        What `churnkit.customer.explain_customer` tells, and ``warnings``.
+    """
+    settings.load_features()
+    progress("loading the model")
+    loaded, card, warnings = _model_in_use(settings, model)
+    progress("reading and sorting the logs")
+    with settings.open_logs() as logs:
+        progress(f"looking at {customer} as of {as_of}")
+        told = explain_customer(
+            loaded, logs, customer, as_of, since, _light(settings, card),
+            margin=settings.money.margin,
+        )  # fmt: skip
+        unseen = _unseen(logs.last_day(loaded.question.log), as_of)
+    warnings += [w for w in (_seen(card, since or as_of), unseen) if w]
+    ledger = Ledger(settings.ledger)
+    lit = {**told, **_as_scored(ledger, customer, told)}
+    if told["since"] is not None:
+        lit["since"] = {**told["since"], **_as_scored(ledger, customer, told["since"], loaded)}
+    return {**lit, "warnings": warnings}
+
+
+def _as_scored(
+    ledger: Ledger, customer: str, told: Mapping[str, Any], model: ChurnModel | None = None
+) -> dict[str, Any]:
+    """Light and rules of the run of that day, if there is one by the same model.
+
+    Hysteresis and overrides are in it, which the day alone does not tell.
+    """
+    if told["as_of"] not in ledger.days():
+        return {}
+    run = ledger.read(told["as_of"])
+    theirs = run[run["customer_id"] == customer]
+    version = told.get("model_version", "" if model is None else model.version)
+    if not len(theirs) or theirs["model_version"].iloc[0] != version:
+        return {}
+    row = theirs.iloc[0]
+    rules = [rule for rule in str(row["rules"]).split("; ") if rule]
+    return {"light": str(row["light"]), "base_light": str(row["base_light"]), "rules": rules}
 
 
 def _publish(scores: Scores, settings: Settings) -> str:
     """Write the scores to the store of the settings and tell its table."""
     table = settings.output.table
     url = rooted(str(settings.output.url), settings.folder)
-    write_table(scores.to_frame(), url, table)
+    # Shorter horizons are asked for now and then, and a table has the same columns every time.
+    write_table(replace(scores, within={}).to_frame(), url, table)
     return f"{Address.parse(url)}, table {table}"
+
+
+def _careful(card: dict[str, Any]) -> str:
+    """A warning of a model that is to be used with care."""
+    return f"the model has grade C: {card['grade_says']}" if card["grade"] == "C" else ""
 
 
 def _seen(card: dict[str, Any], as_of: Cutoff) -> str:
@@ -419,10 +747,3 @@ def _unseen(last: Cutoff, cutoff: Cutoff) -> str:
         f"the log ends on {last}, {days:,} days before {cutoff}: what happened since is not known, "
         "and all customers look silent"
     )
-
-
-def _other_question(settings: Settings, card: dict[str, Any]) -> str:
-    asked = settings.asked().rule
-    if card["question"] == asked:
-        return ""
-    return f"the model answers “{card['question']}”, while churnkit.toml now asks “{asked}”"

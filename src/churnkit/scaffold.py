@@ -57,7 +57,7 @@ def write_config(
     """
     if path.exists() and not force:
         raise ConfigError(f"{path} exists already", "Add --force to replace it.")
-    needed = Question(question.churn).log
+    needed = Question(question.churn, events=question.events).log
     if needed not in files:
         raise ConfigError(
             f"churn = {question.churn!r} needs a {needed} log",
@@ -95,8 +95,13 @@ def _rendered(
     yield "# How churnkit reads your logs and what it is asked. Relative paths begin here."
     yield ""
     yield "[question]"
-    yield f'churn = {_toml(question.churn)}  # or "no_activity" / "no_purchase"'
-    yield f"horizon_days = {question.horizon_days}  # churned: no sign of life for so long"
+    yield f'churn = {_toml(question.churn)}  # "no_purchase", "no_activity" or "event"'
+    if question.churn == "event":
+        listed = ", ".join(map(_toml, question.events))
+        yield f"events = [{listed}]  # with these a customer leaves"
+        yield f"horizon_days = {question.horizon_days}  # churned: one of them within so long"
+    else:
+        yield f"horizon_days = {question.horizon_days}  # churned: no sign of life for so long"
     yield f"lookback_days = {question.lookback_days}  # at risk: a sign of life so recently"
     yield f"timezone = {_toml(question.timezone)}  # naive times are in it, and days begin in it"
     for proposal in proposals:
@@ -162,6 +167,9 @@ def _reading(proposal: Proposal) -> Iterator[str]:
     if proposal.provenance:
         listed = ", ".join(map(_toml, proposal.provenance))
         yield f"provenance = [{listed}]  # rows that differ only in where they are from are one"
+    if proposal.groups:
+        listed = ", ".join(map(_toml, proposal.groups))
+        yield f"# static = [{listed}]  # remove the #, and what changes or becomes known later"
     if proposal.resolution == "day":
         yield f"# {ts!r} tells days, not hours."
     if proposal.grain == "line items":
@@ -220,20 +228,34 @@ _DEFAULTS = """\
 # file = "my_features.py"  # features of your own
 
 [training]
-every = 28  # days between training cutoffs, or "week", or "month"
+every = "month"  # between training cutoffs: or "week", or a number of days
 cutoffs = 13  # at most so many
 tests = 2  # later cutoffs to test on; the last one is reported
 # until = 2024-12-31  # the day on which the log ends for training; by default its last day
 
 [lights]
+policy = "fixed"  # or "capacity", "cost", "promise": see churnkit lights simulate
 yellow = 0.4  # lower edges, inclusive
 red = 0.7
 rules_off = []  # for example ["silent_30d"]
+# [[lights.rules]]  # a rule of your own; docs/lights.md tells more
+# name = "quiet_trade"
+# when = ["spend_sum_365d >= 1000", "recency >= 45"]
+# light = "yellow"
+# says = "a big customer has not bought for 45 days"
+
+[calls]
+# per_week = 100  # calls and visits of a week; by default there is no limit
+# owner = "retention team"  # who acts where a playbook names nobody
+
+[holdout]
+share = 0.1  # left alone, so that churnkit outcomes report can tell whether acting helps
 
 [output]
 models = "models"
 scores = "scores"
 reports = "reports"
+ledger = "ledger"
 
 [mlflow]
 name = "churnkit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,8 +10,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from churnkit.lights import RULE_NAMES
-from churnkit.logs import SCHEMAS, LogMapping
+from churnkit.actions import Calls, Holdout, Playbook, Tiers, WorkingWeek
+from churnkit.dataset import Recipe
+from churnkit.errors import ConfigError, did_you_mean
+from churnkit.lights import (
+    RULE_NAMES,
+    RULES,
+    Capacity,
+    Condition,
+    Cost,
+    Fixed,
+    Hysteresis,
+    Policy,
+    Promise,
+    Rule,
+    TrafficLight,
+    merged,
+)
+from churnkit.logs import LEAVING, SCHEMAS, LogMapping
+from churnkit.profit import Money
 from churnkit.sources import FileSource, Source, SqlSource
 from churnkit.sources.stores.address import require_no_password, rooted
 
@@ -65,7 +82,18 @@ def _enough(memory: str) -> str:
 Memory = Annotated[str, Field(pattern=r"^\d{1,6}(\.\d+)? ?[KMGT]i?B$"), AfterValidator(_enough)]
 Windows = Annotated[tuple[Days, ...], Field(min_length=1), AfterValidator(_rising)]
 Every = Days | Literal["week", "month"]
+Switch = Annotated[bool, Field(strict=True)]
+# Spelled out, since the ladder itself would load LightGBM.
+ModelName = Literal[
+    "best", "base_rate", "recency", "overdue", "rfm_logistic", "bgnbd", "logistic", "lightgbm",
+    "hazard", "blend",
+]  # fmt: skip
 EngineName = Literal["duckdb", "memory", "postgres", "spark"]
+Quota = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
+Share = Annotated[Number, Field(gt=0, le=0.5)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+# What MLflow refuses, it refuses only once the model is trained.
+ModelId = Annotated[str, Field(pattern=r"^[^/:.\s][^/:]*$", max_length=250)]
 
 
 def _columns_of(log: str) -> dict[str, Any]:
@@ -91,10 +119,12 @@ class Section(BaseModel):
 class QuestionSection(Section):
     """What is asked: ``[question]``."""
 
-    churn: Literal["no_purchase", "no_activity"] = "no_purchase"
+    churn: Literal["no_purchase", "no_activity", "event"] = "no_purchase"
     """What counts as churn."""
+    events: Annotated[tuple[str, ...], Field(min_length=1)] = (LEAVING,)
+    """With churn = "event": kinds or events of the activity log with which a customer leaves."""
     horizon_days: Days = 90
-    """Churned: no sign of life for so many days from the cutoff on."""
+    """Churned: no sign of life, or one of the events, within so many days from the cutoff on."""
     lookback_days: Days = 180
     """At risk: a sign of life within so many days before the cutoff."""
     timezone: str = "UTC"
@@ -226,6 +256,12 @@ class CustomersSection(LogSection):
     """One row a customer: ``[logs.customers]``."""
 
     columns: CustomersColumns = Field(default_factory=dict)
+    static: tuple[str, ...] = ()
+    """Source columns that never change for a customer: they become features."""
+
+    def mapping(self) -> LogMapping:
+        """How the rows are read."""
+        return replace(super().mapping(), static=self.static)
 
 
 class LogsSection(Section):
@@ -261,7 +297,7 @@ class FeaturesSection(Section):
 class TrainingSection(Section):
     """When is trained and tested, and how: ``[training]``."""
 
-    every: Every = 28
+    every: Every = "month"
     """Days between training cutoffs, or "week", or "month"."""
     cutoffs: Count = 13
     """At most so many."""
@@ -269,19 +305,238 @@ class TrainingSection(Section):
     """Later cutoffs to test on; the last one is reported."""
     until: date | None = None
     """The day on which the log ends for training; by default its last day."""
-    monotone: Annotated[bool, Field(strict=True)] = False
+
+
+class ModelSection(Section):
+    """How models are made: ``[model]``."""
+
+    use: ModelName = "best"
+    """The model that is used; "best" takes the one that does best on earlier cutoffs."""
+    season: Literal["auto", "always", "never"] = "auto"
+    """Whether the time of the year is learnt; "auto": if the training cutoffs span a year."""
+    market: Switch = False
+    """With the season, learn what all customers together do, too."""
+    monotone: Switch = False
     """Trees must follow the expected directions of the features."""
+    early_stopping: Switch = False
+    """Take as many trees of lightgbm as do best on the newest training cutoff."""
+    calibrate: Switch = False
+    """Stretch and shift the log-odds by what customers left out of the fit tell."""
+    hazard: Switch = False
+    """Try trees on when the silence ends, too; they also tell of shorter horizons."""
+    trees: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 180
+    """Trees per seed."""
+    leaves: Annotated[int, Field(strict=True, ge=2, le=1_024)] = 7
+    """Leaves per tree."""
+    rows_per_leaf: Annotated[int, Field(strict=True, ge=1, le=1_000_000)] = 200
+    """Fewest rows in a leaf; at most a twentieth of all."""
+    learning_rate: Annotated[Number, Field(gt=0, le=1)] = 0.05
+    """Shrinkage of each tree."""
+    column_share: Annotated[Number, Field(gt=0, le=1)] = 0.6
+    """Share of the features that a tree may look at."""
+    row_share: Annotated[Number, Field(gt=0, le=1)] = 0.8
+    """Share of the rows that a tree may look at."""
+    l2: Annotated[Number, Field(ge=0)] = 5.0
+    """Penalty on the values of leaves."""
+    seeds: Annotated[int, Field(strict=True, ge=1, le=50)] = 2
+    """So many models of trees are averaged."""
+
+    def recipe(self, windows: tuple[int | None, ...]) -> Recipe:
+        """How models are made, in the library's terms."""
+        choices = {name: getattr(self, name) for name in _CHOICES}
+        trees = self.model_dump(exclude=set(_CHOICES), exclude_defaults=True)
+        return Recipe(windows, **choices, trees=trees)
+
+
+_CHOICES = ("use", "season", "market", "monotone", "early_stopping", "calibrate", "hazard")
+
+
+class MoneySection(Section):
+    """What a campaign costs and may keep, in one currency: ``[money]``."""
+
+    contact_cost: Annotated[Number, Field(ge=0)] = 1.0
+    """Cost of contacting one customer."""
+    offer_cost: Annotated[Number, Field(ge=0)] = 10.0
+    """Cost of the offer to one who takes it; stayers take it, too."""
+    acceptance: Edge = 0.3
+    """Share of those about to leave who take the offer and stay."""
+    value: Rate = 200.0
+    """What a customer who stays is worth."""
+    margin: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    """Share of the spend that is margin: value at risk is the margin of the spend expected."""
+
+    def amounts(self) -> Money:
+        """The amounts in the library's terms."""
+        return Money(**self.model_dump(exclude={"margin"}))
+
+
+_CALLS = 100  # a week, where nothing is said of it
+
+
+class RuleSection(Section):
+    """One rule, ``[[lights.rules]]``: of your own, or a built-in one with other values."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+    """Names it in counts and playbooks; the name of a built-in rule changes that one."""
+    when: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Conditions that all must hold, such as "recency >= 60" or "segment == 'trade'"."""
+    effect: Literal["at_least", "at_most", "set"] | None = None
+    """What it does to the colour: lift to at least, lower to at most, or set."""
+    light: Literal["green", "yellow", "red"] | None = None
+    """The colour."""
+    says: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The reason that people read."""
+    on: Switch = True
+    """Whether it speaks."""
+    start: date | None = None
+    """First day on which it applies."""
+    end: date | None = None
+    """Last day on which it applies."""
+
+    def rule(self) -> Rule:
+        """The rule in the library's terms; what is not told is that of the built-in rule."""
+        known = next((rule for rule in RULES if rule.name == self.name), None)
+        if known is None and (self.when is None or self.light is None or self.says is None):
+            lacking = next(k for k in ("when", "light", "says") if getattr(self, k) is None)
+            raise ConfigError(
+                f"the rule {self.name!r} of [[lights.rules]] has no {lacking}",
+                f"{did_you_mean(self.name, RULE_NAMES)}A rule of your own needs when, light and "
+                "says.",
+            )
+        told: dict[str, Any] = {
+            "light": self.light,
+            "says": self.says,
+            "effect": self.effect,
+            "start": self.start,
+            "end": self.end,
+            "conditions": self.when and tuple(Condition.parse(text) for text in self.when),
+        }
+        given = {key: value for key, value in told.items() if value is not None}
+        return Rule(self.name, **given) if known is None else replace(known, **given)
 
 
 class LightsSection(Section):
-    """Thresholds and rules: ``[lights]``."""
+    """Policy, thresholds and rules: ``[lights]``."""
 
+    policy: Literal["fixed", "capacity", "cost", "promise"] = "fixed"
+    """What the colours follow from: thresholds, [calls] per_week (100 if it has none), money, or
+    a promise that was kept so far."""
     yellow: Edge = 0.4
-    """Lower edge of yellow, inclusive."""
+    """Lower edge of yellow, inclusive; of fixed and capacity."""
     red: Edge = 0.7
-    """Lower edge of red, inclusive."""
+    """Lower edge of red, inclusive; of fixed."""
+    yellow_share: Edge = 0.5
+    """Cost: yellow from this share of the edge from which a contact pays; see [money]."""
+    red_churns: Edge = 0.7
+    """Promise: at least this share of red churn."""
+    green_churns: Edge = 0.1
+    """Promise: at most this share of green churn."""
+    confidence: Edge = 0.95
+    """Promise: with this confidence."""
+    margin: Annotated[Number, Field(ge=0, le=0.5)] = 0.05
+    """A colour gets better only so far below its edge; 0 with runs = 1 switches it off."""
+    runs: Annotated[int, Field(strict=True, ge=1, le=52)] = 1
+    """… in so many runs one after the other."""
     rules_off: tuple[RuleName, ...] = ()
-    """Rules that do not speak."""
+    """Built-in rules that do not speak."""
+    rules: tuple[RuleSection, ...] = ()
+    """Rules of your own, and changes to the built-in ones."""
+
+    def light(self, money: Money, per_week: int | None = None) -> TrafficLight:
+        """The traffic light in the library's terms."""
+        policies: dict[str, Callable[[], Policy]] = {
+            "fixed": lambda: Fixed(self.yellow, self.red),
+            "capacity": lambda: Capacity(per_week or _CALLS, self.yellow),
+            "cost": lambda: Cost(money, self.yellow_share),
+            "promise": lambda: Promise(self.red_churns, self.green_churns, self.confidence),
+        }
+        off = {*self.rules_off, *(rule.name for rule in self.rules if not rule.on)}
+        own = [rule.rule() for rule in self.rules if rule.on or rule.name not in RULE_NAMES]
+        rules = tuple(rule for rule in merged(RULES, own) if rule.name not in off)
+        return TrafficLight(policies[self.policy](), rules, Hysteresis(self.margin, self.runs))
+
+
+class CallsSection(Section):
+    """How much people have time for, and when they work: ``[calls]``."""
+
+    per_week: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
+    """Calls and visits of a week, of all owners together; by default there is no limit."""
+    quotas: dict[str, Quota] = Field(default_factory=dict)
+    """Owner = calls and visits of a week; 0 for somebody who is away."""
+    owner: str = "retention team"
+    """Who acts where a playbook names no owner, or its column names nobody."""
+    rank_by: Literal["risk", "uplift"] = "risk"
+    """Who comes first: by risk, or by what acting keeps as soon as outcomes show that better."""
+    segment: str = ""
+    """Static column of the customers whose values are the segments of playbooks."""
+    shipped_playbooks: Switch = True
+    """Let the shipped playbooks follow those in [[playbooks]]."""
+    high_share: Share = 0.2
+    """Share of the customers with the highest values at risk: the tier "high"."""
+    middle_share: Share = 0.3
+    """Share of those next to them: the tier "middle"."""
+    day_starts: str = "09:00"
+    """When work begins, by the clocks of the business zone."""
+    day_ends: str = "17:00"
+    """When it ends."""
+    working_days: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
+    """The days on which people work, such as ["sat", "sun", "mon", "tue", "wed"]."""
+
+    def calls(self) -> Calls:
+        """The capacity in the library's terms."""
+        return Calls(self.per_week, self.quotas, self.owner)
+
+    def tiers(self) -> Tiers:
+        """The tiers in the library's terms."""
+        return Tiers(self.high_share, self.middle_share)
+
+    def week(self) -> WorkingWeek:
+        """The working week in the library's terms."""
+        return WorkingWeek(self.day_starts, self.day_ends, self.working_days)
+
+
+class PlaybookSection(Section):
+    """What is done for customers of a kind; the first that takes one holds: ``[[playbooks]]``."""
+
+    name: str
+    """How it is called; a shipped playbook of the same name gives way."""
+    light: tuple[str, ...] = ()
+    """Colours it is for, red and yellow; none means any, here and below."""
+    reason: tuple[str, ...] = ()
+    """Reason groups: rules such as "open_complaint", themes such as "rhythm", or "score"."""
+    tier: tuple[str, ...] = ()
+    """Tiers of the value at risk: high, middle, low or unknown."""
+    segment: tuple[str, ...] = ()
+    """Segments; "" is a customer without one."""
+    action: str
+    """What is done, in words."""
+    channel: str
+    """call or visit, which take a person's time, or mail, message or letter."""
+    owner: str = ""
+    """Who does it, or "{column}" for a static column of the customers that names them."""
+    due: str
+    """Within which time: "4 working hours", "2 working days", "36 hours" or "1 day"."""
+    holdout: Switch = True
+    """Whether customers may be held out as controls."""
+
+    def playbook(self) -> Playbook:
+        """The playbook in the library's terms."""
+        return Playbook(**self.model_dump())
+
+
+class HoldoutSection(Section):
+    """Who is left alone, so that it shows what acting does: ``[holdout]``."""
+
+    share: Annotated[Number, Field(ge=0, le=0.5)] = 0.1
+    """Share of the treatable customers who get no action."""
+    campaign: str = "retention"
+    """Name of the campaign; within one, a customer stays in or out."""
+    key: str = ""
+    """Text under which customers are drawn, or ${NAME} as for logs; by default the campaign's."""
+
+    def holdout(self) -> Holdout:
+        """The holdout in the library's terms."""
+        return Holdout(**self.model_dump())
 
 
 class OutputSection(Section):
@@ -291,12 +546,16 @@ class OutputSection(Section):
     """Folder of the model bundles."""
     scores: Path = Path("scores")
     """Folder of the scores."""
+    ledger: Path = Path("ledger")
+    """Folder of the ledger: runs, overrides, outcomes."""
     reports: Path = Path("reports")
     """Folder of the reports, and of the rows set aside."""
     url: Url | None = None
     """A store to write the scores to as well; ${NAME} as for logs."""
     table: str = "churn_scores"
-    """Table of the store."""
+    """Table of the store for the scores."""
+    calls_table: str = "churn_calls"
+    """Table of the store for what is to be done."""
 
 
 class EngineSection(Section):
@@ -315,7 +574,7 @@ class EngineSection(Section):
 class MlflowSection(Section):
     """The registry: ``[mlflow]``."""
 
-    name: str = "churnkit"
-    """Name of the registered model."""
+    name: ModelId = "churnkit"
+    """Name of the registered model; without / and :, and not led by a dot or a space."""
     tracking_uri: str = ""
     """Address of the tracking server; empty for a store in the models folder."""
