@@ -1,7 +1,7 @@
-"""The recipe of the trees against slower and faster ones: `make recipes`.
+"""Every choice of the recipe against its alternatives, on later tests: `make recipes`.
 
-On the simulated shop, and on CDNOW and Online Retail II where CHURNKIT_REAL_DATA names them. The
-time of a fit is given as a ratio to the default's in the same run.
+On the simulated shop, and on CDNOW and Online Retail II where CHURNKIT_REAL_DATA names them. Each
+line changes one thing; the time is that of its trial as a ratio to the default's in the same run.
 """
 
 from __future__ import annotations
@@ -10,78 +10,124 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from churnkit import terminal
+from churnkit.clock import Cutoff
 from churnkit.config import load_settings
-from churnkit.dataset import Dataset, Schedule, build_dataset
-from churnkit.estimators import ChurnClassifier
+from churnkit.dataset import Recipe, Schedule
+from churnkit.evaluation import trial_at
 from churnkit.labels import Question
-from churnkit.logs import Logs
-from churnkit.metrics import auroc, log_loss
+from churnkit.logs import CustomerLogs
 from churnkit.scaffold import write_config
 from churnkit.sections import QuestionSection
 from churnkit.simulate import simulate
 from churnkit.sources import read_logs
 
-RECIPES = {
-    "default": ChurnClassifier(),
-    "300 trees, rate .03, 3 seeds": ChurnClassifier(trees=300, learning_rate=0.03, seeds=3),
-    "one seed": ChurnClassifier(seeds=1),
-    "90 trees, rate .1": ChurnClassifier(trees=90, learning_rate=0.1),
-    "LightGBM's defaults": ChurnClassifier(
-        trees=100, leaves=31, rows_per_leaf=20, learning_rate=0.1,
-        column_share=1.0, row_share=1.0, l2=0.0, seeds=1,
-    ),
+CDNOW, RETAIL = "cdnow/transactions.parquet", "online_retail_ii/orders.parquet"
+PLAIN_LIGHTGBM = {
+    "trees": 100, "leaves": 31, "rows_per_leaf": 20, "learning_rate": 0.1, "column_share": 1.0,
+    "row_share": 1.0, "l2": 0.0, "seeds": 1,
 }  # fmt: skip
 
 
-def sets() -> Iterator[tuple[str, Logs, Question]]:
-    """Name, logs and question of every set that is there."""
+@dataclass(frozen=True)
+class Case:
+    """A set with its question, and the cutoff at which it is tested."""
+
+    name: str
+    logs: CustomerLogs
+    question: Question
+    at: Cutoff
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to make the model."""
+
+    says: str
+    recipe: Recipe = field(default_factory=Recipe)
+    schedule: Schedule = field(default_factory=Schedule)
+    rung: str = "lightgbm"
+
+
+def trees(**changed: float) -> Recipe:
+    """The default with other trees."""
+    return Recipe(trees=changed)
+
+
+CHOICES = (
+    Choice("the default trees"),
+    Choice("logistic", rung="logistic"),
+    Choice("blend: half logistic", rung="blend"),
+    Choice("28 days apart", schedule=Schedule(every=28, cutoffs=13)),
+    Choice("14 days apart, 26 cutoffs", schedule=Schedule(every=14, cutoffs=26)),
+    Choice("six cutoffs", schedule=Schedule(cutoffs=6)),
+    Choice("one cutoff", schedule=Schedule(cutoffs=1)),
+    Choice("never the season", Recipe(season="never")),
+    Choice("always the season", Recipe(season="always")),
+    Choice("the season with all customers", Recipe(market=True)),
+    Choice("early stopping", Recipe(early_stopping=True)),
+    Choice("monotone", Recipe(monotone=True)),
+    Choice("calibrated on customers left out", Recipe(calibrate=True)),
+    Choice("hazard in three steps", Recipe(hazard=True), rung="hazard"),
+    Choice("one seed", trees(seeds=1)),
+    Choice("15 leaves", trees(leaves=15)),
+    Choice("300 trees at rate .03", trees(trees=300, learning_rate=0.03)),
+    Choice("360 trees", trees(trees=360)),
+    Choice("LightGBM's defaults", Recipe(trees=PLAIN_LIGHTGBM)),
+    Choice("LightGBM's defaults, one cutoff", Recipe(trees=PLAIN_LIGHTGBM), Schedule(cutoffs=1)),
+)
+
+
+def cases() -> Iterator[Case]:
+    """Every set that is there."""
     shop = simulate()
-    logs = read_logs(shop.purchases, shop.activity, shop.surveys)
-    yield "simulated shop", logs, Question(horizon_days=60)
-    folder = os.environ.get("CHURNKIT_REAL_DATA")
-    for name, file in (
-        ("CDNOW", "cdnow/transactions.parquet"),
-        ("Online Retail II", "online_retail_ii/orders.parquet"),
+    logs, question = read_logs(shop.purchases, shop.activity, shop.surveys), Question()
+    yield Case("simulated shop, 90 d", logs, question, _last_test(logs, question))
+    folder = Path(os.environ.get("CHURNKIT_REAL_DATA", ""))
+    for name, file, days, at in (
+        ("CDNOW, 90 d", CDNOW, 90, "1998-04-01"),
+        ("Online Retail II, 30 d", RETAIL, 30, "2011-11-08"),
+        ("Online Retail II, 60 d", RETAIL, 60, "2011-10-09"),
+        ("Online Retail II, 90 d", RETAIL, 90, "2011-09-09"),
     ):
-        if folder and (Path(folder) / file).exists():
+        if (folder / file).exists():
             with tempfile.TemporaryDirectory() as scratch:
                 config = Path(scratch) / "churnkit.toml"
-                write_config(config, {"purchases": Path(folder) / file}, QuestionSection())
+                asked = QuestionSection(horizon_days=days)
+                write_config(config, {"purchases": folder / file}, asked)
                 settings = load_settings(config)
-                yield name, settings.read_logs(), settings.asked()
+                yield Case(name, settings.read_logs(), settings.asked(), Cutoff.parse(at))
 
 
-def split(logs: Logs, question: Question) -> tuple[Dataset, Dataset]:
-    """Training rows and the rows of the latest test cutoff."""
-    schedule = Schedule()
-    at = schedule.test_cutoffs(logs, question)[-1]
-    learnt = build_dataset(logs, question, schedule.training_cutoffs(logs, question, at))
-    return learnt, build_dataset(logs, question, [at], learnt.features.spec)
+def _last_test(logs: CustomerLogs, question: Question) -> Cutoff:
+    return Schedule().test_cutoffs(logs, question)[-1]
 
 
-def measure(learnt: Dataset, test: Dataset) -> Iterator[list[str]]:
-    """A row of the table for each recipe; the first is what the times are compared with."""
+def measure(case: Case) -> Iterator[list[str]]:
+    """A row of the table for each choice; the first is what the times are compared with."""
     baseline = 0.0
-    for name, recipe in RECIPES.items():
+    for choice in CHOICES:
         started = time.perf_counter()
-        recipe.fit(learnt.features.values, learnt.churned)
+        found = trial_at(
+            case.logs, case.question, choice.schedule, case.at,
+            recipe=choice.recipe, rungs=[choice.rung],
+        )  # fmt: skip
         seconds = time.perf_counter() - started
         baseline = baseline or seconds
-        p = recipe.predict_proba(test.features.values)[:, 1]
-        scores = (log_loss(test.churned, p), auroc(test.churned, p))
-        yield [name, *(f"{score:.4f}" for score in scores), f"{seconds / baseline:.2f}"]
+        told = found.metrics[choice.rung]
+        scores = (told[metric].value for metric in ("log_loss", "auroc", "ece"))
+        yield [choice.says, *(f"{score:.4f}" for score in scores), f"{seconds / baseline:.2f}"]
 
 
 def main() -> None:
     """Print one table a set."""
-    for name, logs, question in sets():
-        learnt, test = split(logs, question)
-        title = f"{name}: {len(learnt):,} rows × {len(learnt.features.names)} features"
-        columns = ["recipe", "log loss", "AUROC", "time of fit"]
-        terminal.out().print(terminal.table(title, columns, measure(learnt, test)), "")
+    for case in cases():
+        title = f"{case.name}: {case.question.rule}; test at {case.at}"
+        columns = ["choice", "log loss", "AUROC", "ECE", "time"]
+        terminal.out().print(terminal.table(title, columns, measure(case)), "")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+# Only the interpreter this runs under has featuretools: types are checked without it.
 import featuretools as ft  # type: ignore[import-not-found, import-untyped, unused-ignore]
 import pandas as pd
 

@@ -64,19 +64,19 @@ class Taken:
 def measure(way: str, task: Task) -> Taken:
     """Run a way here. What importing its libraries takes is not measured."""
     build = importlib.import_module(f"peers.{way}").build
-    cpu, start = _cpu(), time.perf_counter()
+    cpu, start = cpu_seconds(), time.perf_counter()
     parts: dict[str, float] = build(task)
     seconds = time.perf_counter() - start
-    return Taken(seconds, _cpu() - cpu, _peak(), parts)
+    return Taken(seconds, cpu_seconds() - cpu, peak_memory(), parts)
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of this process and of the children it has waited for."""
     used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def _peak() -> float:
+def peak_memory() -> float:
     """Peak memory of this process in GB.
 
     Linux hands ``ru_maxrss`` of the starting process down to the started one, but not VmHWM.
