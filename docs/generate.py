@@ -44,18 +44,28 @@ def commands(app: Any, above: str) -> Iterator[tuple[str, Any]]:
     for command in app.registered_commands:
         yield f"{above} {command.name or command.callback.__name__}", command
     for group in app.registered_groups:
+        alone = group.typer_instance.registered_callback
+        if alone is not None:  # the group is a command, too
+            yield f"{above} {group.name}", alone
         yield from commands(group.typer_instance, f"{above} {group.name}")
 
 
 def options(function: Callable[..., Any]) -> Iterator[str]:
-    """A table row for each option of a command."""
+    """A table row for each option and argument of a command."""
+    from typer.models import ArgumentInfo
+
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in inspect.signature(function).parameters.items():
+        if not get_args(hints[name]):
+            continue  # what typer hands over, not the user
         kind, declared = get_args(hints[name])
         # In Annotated, the first declaration stands where a default used to.
         spelled = [declared.default, *(declared.param_decls or ()), f"--{name}"]
         flag = next(d for d in spelled if isinstance(d, str) and d.startswith("--"))
-        takes = "" if kind is bool else f" {declared.metavar or _values(kind)}"
+        alone = isinstance(declared, ArgumentInfo)  # told without a name before it
+        if alone:
+            flag = declared.metavar or name.upper()
+        takes = "" if alone or kind is bool else f" {declared.metavar or _values(kind)}"
         default = parameter.default
         unset = any(default is nothing for nothing in (None, False, parameter.empty))
         shown = "" if unset else f"`{default}`"
@@ -98,7 +108,8 @@ A feature sees only events before the cutoff, `ts < cutoff`. A window of 30 days
 times 24 hours before it, `cutoff - 30d <= ts < cutoff`. A name ends with its window, such as
 `purchases_count_30d` and `purchases_count_all`; shown are the windows that are built unless the
 settings name others. `{kind}` stands for each kind of event, `{instrument}` for each survey
-question. What is missing is missing: whoever never answered has no score and a count of zero.
+question, `{category}` and `{number}` for each static column of the customers. What is missing is
+missing: whoever never answered has no score and a count of zero.
 
 *Higher with* says what a higher value is expected to go with. *Needs* says which column, kind of
 event or other log must be there for the feature to exist. *Season* marks features that tell the
@@ -123,7 +134,8 @@ def _feature_row(built: Any) -> str:
 
     windows = built.windows(WINDOWS) if callable(built.windows) else built.windows or WINDOWS
     told = " ".join(suffix(days).removeprefix("_") for days in windows)
-    says = built.says.format(window="in the window", kind="{kind}", instrument="{instrument}")
+    repeated = {over: f"{{{over}}}" for over in built.per} | {"window": "in the window"}
+    says = built.says.format(**repeated)
     with_churn = {"up": "more churn", "down": "less churn", "": ""}[built.direction]
     needs = [f"`{COLUMN_OF_MEASURE.get(need, need.removeprefix('kind='))}`" for need in built.needs]
     needs += ["season"] * built.seasonal + ["all customers"] * bool(built.streams)
@@ -189,7 +201,7 @@ def section_table(name: str, section: dict[str, Any], models: dict[str, Any]) ->
         says = model["description"].partition(": ``")[0].partition(", ``")[0]
         yield from (
             "",
-            f"## [{name}]",
+            f"## [[{name}]]" if "items" in section else f"## [{name}]",
             "",
             f"{says}.",
             "",
@@ -206,15 +218,30 @@ def section_table(name: str, section: dict[str, Any], models: dict[str, Any]) ->
 
 def _model(told: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
     """The section that a key refers to; empty for a plain key."""
-    options = (told, *told.get("anyOf", ()), *told.get("allOf", ()))
+    options = (told, told.get("items", {}), *told.get("anyOf", ()), *told.get("allOf", ()))
     names = [o["$ref"].rpartition("/")[2] for o in options if "$ref" in o]
     return models[names[0]] if names else {}
+
+
+def lights_page() -> str:
+    """The page of the lights: written by hand, but for the table of the built-in rules."""
+    from churnkit.lights import RULES
+
+    lines = ["| built-in rule | when | does | says |", "|---|---|---|---|"]
+    for rule in RULES:
+        when = " and ".join(f"`{condition}`" for condition in rule.conditions)
+        does = f"{rule.effect.replace('_', ' ')} {rule.light}"
+        lines.append(f"| `{rule.name}` | {when} | {does} | {rule.says} |")
+    page = (ROOT / "docs" / "lights.md").read_text(encoding="utf-8")
+    before, after = page.split(lines[0])
+    return before + "\n".join(lines) + after[after.index("\n\n") :]
 
 
 PAGES = {
     "cli.md": cli_page,
     "features.md": features_page,
     "contract.md": contract_page,
+    "lights.md": lights_page,
     "settings.md": settings_page,
 }
 

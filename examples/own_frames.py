@@ -35,7 +35,7 @@ def main() -> None:
     print(training.backtest.verdict)
     training.require_gates()
     as_of = ck.Cutoff.parse("2025-01-01", "Europe/Berlin")
-    scores = ck.score(training.model, logs, as_of, ck.Policy(yellow=0.3, red=0.6))
+    scores = ck.score(training.model, logs, as_of, ck.TrafficLight(ck.Fixed(yellow=0.3, red=0.6)))
     for call in scores.call_list(5).to_dict("records"):
         print(f"{call['customer_id']} {call['light']}: {call['reasons']}")
 
