@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs quality ingest features recipes clean
+.PHONY: help demo test fuzz lint types docs quality ingest features model recipes reasons spend lights clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,7 +16,10 @@ demo: $(VENV)/run.stamp ## Simulate a shop, train, score it, and show what comes
 	$(BIN)/churnkit demo --out demo
 
 test: $(VENV)/test.stamp ## Run the tests.
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+fuzz: $(VENV)/test.stamp ## Run the properties on examples that no run has seen.
+	$(BIN)/python -m pytest -n auto --hypothesis-profile=new -m hypothesis
 
 lint: $(VENV)/test.stamp ## Check style and format.
 	$(BIN)/ruff check .
@@ -28,7 +31,7 @@ types: $(VENV)/test.stamp ## Check types.
 docs: $(VENV)/test.stamp ## Write the generated pages of docs/ anew.
 	$(BIN)/python docs/generate.py
 
-quality: $(VENV)/run.stamp ## Model against plain rules on the real logs in $CHURNKIT_REAL_DATA.
+quality: $(VENV)/run.stamp ## Our default against BTYD, featuretools and AutoML on the logs in $CHURNKIT_REAL_DATA.
 	$(BIN)/python benchmarks/quality.py
 
 ingest: $(VENV)/run.stamp ## The contract checks against a bare scan of 10M and 100M rows, as ratios.
@@ -42,8 +45,20 @@ features: $(VENV)/run.stamp ## Features against SQL, pandas and featuretools, fo
 	$(BIN)/python benchmarks/features.py --events 100000000 --rounds 1
 	$(BIN)/python benchmarks/profile_features.py
 
-recipes: $(VENV)/run.stamp ## The recipe of the trees against slower and faster ones, as ratios.
+model: $(VENV)/run.stamp ## The trees against bare LightGBM for 1M rows of 100 features, as ratios.
+	$(BIN)/python benchmarks/model.py
+
+recipes: $(VENV)/run.stamp ## Every choice of the recipe against its alternatives, on later tests.
 	$(BIN)/python benchmarks/recipes.py
+
+reasons: $(VENV)/run.stamp ## Reasons attributed by path against exact ones: speed and agreement.
+	$(BIN)/python benchmarks/reasons.py
+
+spend: $(VENV)/run.stamp ## Expected spend of who stays: the run rate, gamma-gamma and trees, on later tests.
+	$(BIN)/python benchmarks/spend.py
+
+lights: $(VENV)/run.stamp ## Policies side by side over eight weeks, and promises against what came.
+	$(BIN)/python benchmarks/lights.py
 
 clean: ## Remove the environment and everything the demo made.
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -33,6 +33,8 @@ SCALES = {
 AGENTS = ("agent_tone",)
 THINGS = {"product_id": "products", "category": "categories", "channel": "channels"}
 NO_SIGNS_OF_LIFE = ("cancellation", "survey_sent")
+EVENTS = ("cancellation", "wishlist")
+"""What ends a relation where churn is an event; the second is a sign of life elsewhere."""
 
 
 # ── From raw rows to events ─────────────────────────────────────────────────────────────────
@@ -91,10 +93,16 @@ def lines_bought(purchases: pd.DataFrame) -> pd.DataFrame | None:
 
 
 def kinds_of_events(activity: pd.DataFrame) -> pd.DataFrame:
-    """One row an event; its kind is its name in lower case with _ between the words."""
+    """One row an event; its kind is its name in lower case with _ between the words.
+
+    Values are in 1/1000, zero where there is none; at one instant the highest comes last.
+    """
     rows = activity.drop_duplicates()
     kind = [re.sub(r"[\W_]+", "_", event.lower()).strip("_") for event in rows["event"]]
     events = {"customer_id": rows["customer_id"], "ts": microseconds(rows["ts"]), "kind": kind}
+    if "value" in rows:
+        events["value"] = (rows["value"].fillna(0) * 1000).round().astype("int64")
+        events["valued"] = rows["value"].notna().astype("int64")
     if "ref" in rows:
         events["ref"] = rows["ref"].fillna("")
     return pd.DataFrame(events).sort_values(list(events), ignore_index=True)
@@ -130,6 +138,7 @@ def features(frames: dict[str, pd.DataFrame], cutoffs: list[int]) -> pd.DataFram
     shop = Shop(
         measures=set().union(*(log.columns for log in logs.values())),
         kinds=words(logs, "activity", "kind", max(cutoffs)),
+        valued=words(with_value(logs), "activity", "kind", max(cutoffs)),
         instruments=words(logs, "surveys", "instrument", max(cutoffs)),
     )
     if "purchases" in frames and (lines := lines_bought(frames["purchases"])) is not None:
@@ -153,7 +162,15 @@ class Shop:
 
     measures: set[str]
     kinds: list[str]
+    valued: list[str]
     instruments: list[str]
+
+
+def with_value(logs: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The activity that came with a value, if the log tells values."""
+    if "valued" not in logs.get("activity", ()):
+        return {}
+    return {"activity": logs["activity"].query("valued == 1")}
 
 
 def words(logs: dict[str, pd.DataFrame], log: str, measure: str, cutoff: int) -> list[str]:
@@ -205,6 +222,7 @@ def row_of(past, cutoff, shop, market) -> dict[str, float]:
         row |= breadth_features(past.get("lines", []), cutoff, shop.measures)
     if "activity" in past:
         row |= activity_features(past["activity"], alive(past), cutoff, shop.kinds)
+        row |= value_features(past["activity"], cutoff, shop.valued)
         row |= activity_market_features(alive(past), cutoff, market["activity"])
         row |= service_features(past["activity"], cutoff, shop)
         row |= payment_features(past["activity"], cutoff, shop.kinds)
@@ -382,7 +400,12 @@ def overdue(events: list, interval: float, cutoff: int) -> float:
 def calendar_features(cutoff) -> dict[str, float]:
     day = datetime.fromtimestamp(cutoff / SECOND, UTC).timetuple().tm_yday - 1
     angle = 2 * math.pi * (day / 365.25)
-    return {"year_sin": math.sin(angle), "year_cos": math.cos(angle)}
+    return {
+        "year_sin": math.sin(angle),
+        "year_cos": math.cos(angle),
+        "half_year_sin": math.sin(2 * angle),
+        "half_year_cos": math.cos(2 * angle),
+    }
 
 
 def season_features(bought, cutoff, measures) -> dict[str, float]:
@@ -444,6 +467,18 @@ def activity_features(events, alive, cutoff, kinds) -> dict[str, float]:
         row[f"days_since_{kind}"] = days_since_last(such, cutoff)
         for days in WINDOWS:
             row[f"{kind}_count_{window_name(days)}"] = len(within(such, days, cutoff))
+    return row
+
+
+def value_features(events, cutoff, kinds) -> dict[str, float]:
+    row = {}
+    for kind in kinds:
+        such = [e for e in of_kind(events, kind) if e.valued]
+        row[f"{kind}_value_last"] = such[-1].value / 1000 if such else NAN
+        for days in LONGEST_WINDOWS:
+            recent = within(such, days, cutoff)
+            mean = over(sum(e.value for e in recent), len(recent) * 1000)
+            row[f"{kind}_value_mean_{window_name(days)}"] = mean
     return row
 
 
@@ -585,21 +620,28 @@ def signs_of_life(logs: dict[str, pd.DataFrame], churn: str) -> pd.DataFrame:
 
 
 def labels(frames, churn: str, cutoff: int, horizon_days: int, lookback_days: int) -> pd.DataFrame:
-    """``at_risk`` and ``churned`` of every customer of any log."""
+    """``at_risk`` and ``churned`` of every customer of any log; an event is a cancellation or a
+    wish, which then is no sign of life.
+    """
     logs = {name: FOLDS[name](frame) for name, frame in frames.items()}
     everyone = sorted(set().union(*(log["customer_id"] for log in logs.values())))
     life = signs_of_life(logs, churn)
+    ends = ["cancellation"]
+    if churn == "event":
+        ends = list(EVENTS)
+        life = life[~life["kind"].isin(ends)]
     before, after = life[life["ts"] < cutoff], life[life["ts"] >= cutoff]
     last = before.groupby("customer_id")["ts"].max().reindex(everyone)
     first_after = after.groupby("customer_id")["ts"].min().reindex(everyone)
     left = pd.Series(NAN, index=everyone)
     if "activity" in logs:
-        gone = logs["activity"][logs["activity"]["kind"] == "cancellation"]
-        gone = gone[gone["ts"] < cutoff]
-        left = gone.groupby("customer_id")["ts"].max().reindex(everyone)
+        gone = logs["activity"][logs["activity"]["kind"].isin(ends)]
+        left = gone[gone["ts"] < cutoff].groupby("customer_id")["ts"].max().reindex(everyone)
+        goes = gone[gone["ts"] >= cutoff].groupby("customer_id")["ts"].min().reindex(everyone)
+    end = cutoff + horizon_days * DAY
     return pd.DataFrame(
         {
             "at_risk": (last >= cutoff - lookback_days * DAY) & ~(left >= last),
-            "churned": ~(first_after < cutoff + horizon_days * DAY),
+            "churned": goes < end if churn == "event" else ~(first_after < end),
         }
     )

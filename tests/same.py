@@ -8,7 +8,7 @@ from churnkit.logs import Events, Logs
 
 
 def assert_same_logs(one: Logs, other: Logs) -> None:
-    """Same customers, same events in the same order, same yearly values."""
+    """Same customers with what is known of them, same events in the same order."""
     assert list(one.customer_ids) == list(other.customer_ids)
     assert one.events.keys() == other.events.keys()
     for log, events in one.events.items():
@@ -16,6 +16,9 @@ def assert_same_logs(one: Logs, other: Logs) -> None:
     assert (one.yearly_value is None) == (other.yearly_value is None)
     if one.yearly_value is not None:
         np.testing.assert_array_equal(one.yearly_value, other.yearly_value)
+    assert one.static.keys() == other.static.keys()
+    for name, texts in one.static.items():
+        assert texts.as_list() == other.static[name].as_list()
 
 
 def assert_same_events(one: Events, other: Events) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
 from churnkit.clock import Cutoff
-from churnkit.features import build_features
+from churnkit.features import Features, FeatureSpec, build_features
 from churnkit.logs import Logs
 from churnkit.sources import read_logs
 
@@ -41,3 +44,11 @@ def feature_of(logs: Logs, name: str, at: str) -> dict[str, float | None]:
     assert name in features.names
     pairs = zip(features.customer_id, features.column(name).tolist(), strict=True)
     return {customer: None if value != value else value for customer, value in pairs}
+
+
+def features_of(spec: FeatureSpec | None = None, **columns: Sequence[float]) -> Features:
+    """A feature table of these columns and no others; customers are c0, c1 …"""
+    values = {name: np.array(column, dtype=float) for name, column in columns.items()}
+    rows = len(next(iter(values.values())))
+    ids = np.array([f"c{k}" for k in range(rows)], dtype=object)
+    return Features(ids, np.zeros(rows, dtype=np.int64), values, spec or FeatureSpec({}))

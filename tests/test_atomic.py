@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from churnkit.atomic import whole_file, whole_folder
+from churnkit.atomic import AlreadyThere, whole_file, whole_folder
 from churnkit.errors import ConfigError
 
 
@@ -150,7 +150,7 @@ def test_a_folder_that_is_there_is_not_touched(tmp_path):
     (tmp_path / "bundle").mkdir()
     (tmp_path / "bundle" / "model.json").write_text("old")
     with (
-        pytest.raises(ConfigError, match="cannot be written"),
+        pytest.raises(AlreadyThere, match="cannot be written"),
         whole_folder(tmp_path / "bundle") as aside,
     ):
         (aside / "model.json").write_text("new")

@@ -17,7 +17,7 @@ from churnkit.errors import ConfigError
 from churnkit.explain import sentence
 from churnkit.features import CATALOGUE, Features, FeatureSpec, build_features
 from churnkit.features.own import load_own, load_own_text
-from churnkit.lights import assign
+from churnkit.lights import TrafficLight
 from churnkit.logs import Contract, Instrument, Logs
 from churnkit.project import build_project
 from churnkit.sources import read_logs
@@ -223,7 +223,7 @@ def test_rules_see_open_complaints_by_their_refs_and_those_made_again():
         }
     )
     table = build_features(logs, AT)
-    lit = assign(np.full(len(table), 0.1), table).light
+    lit = TrafficLight().assign(np.full(len(table), 0.1), table).light
     assert dict(zip(table.customer_id, lit, strict=True)) == {
         "again": "red", "other": "red", "settled": "green"
     }  # fmt: skip
@@ -234,7 +234,7 @@ def test_no_rule_flips_by_a_second_for_being_stored_in_few_digits(seconds, fires
     ts = pd.Timestamp(AT.us, unit="us") - pd.Timedelta(days=30, seconds=seconds)
     logs = read(activity={"customer_id": ["a"], "ts": [ts], "event": ["login"]})
     table = build_features(logs, AT)
-    assert assign(np.array([0.1]), table).rules[0] == (
+    assert TrafficLight().assign(np.array([0.1]), table).rules[0] == (
         ["no activity for 30 days: green → yellow"] if fires else []
     )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -129,6 +131,27 @@ def test_the_list_is_written_though_nothing_is_left(project):
         checked(project)
     told = pd.read_parquet(project / "out" / "rejected.parquet")
     assert (told["reason"] == "unknown_instrument").sum() == 2
+
+
+@pytest.mark.parametrize("log", ["orders.csv", "answers.csv"])
+def test_no_page_is_written_over_a_log(project, log):
+    before = (project / log).read_bytes()
+    with pytest.raises(ConfigError, match="is a log of this project"):
+        check_project(load_settings(project / FILE_NAME), html=project / "x" / ".." / log)
+    assert (project / log).read_bytes() == before
+    assert not (project / "out").exists()
+
+
+def test_no_page_is_written_over_the_database_of_a_log(project):
+    with closing(sqlite3.connect(project / "shop.db")) as con:
+        pd.read_csv(project / "orders.csv").to_sql("orders", con, index=False)
+    before = (project / "shop.db").read_bytes()
+    settings = (project / FILE_NAME).read_text(encoding="utf-8")
+    stored = settings.replace('path = "orders.csv"', 'url = "sqlite:///shop.db"\ntable = "orders"')
+    (project / FILE_NAME).write_text(stored, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"shop\.db is a log of this project"):
+        check_project(load_settings(project / FILE_NAME), html=project / "shop.db")
+    assert (project / "shop.db").read_bytes() == before
 
 
 def test_clean_logs_leave_no_file(project):

@@ -13,29 +13,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner, Result
+from commands import run, told
 
-from churnkit.cli import app
 from churnkit.features import load_own
 
 DATA = Path(__file__).parents[1] / "data"
 QUESTION = ["--horizon", "60", "--lookback", "180"]
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments), catch_exceptions=False)
-
-
-def told(*arguments: str) -> Any:
-    """The JSON document that a command prints."""
-    result = run(*arguments, "--json")
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 @pytest.fixture
@@ -85,6 +72,19 @@ class TestTheWay:
         shown = run("init", "--purchases", "lines.csv").stdout
         assert "Not used of purchases: note" in shown
         assert "Undecided in purchases: is 'price' the money of the whole row" in shown
+
+    def test_init_asks_about_an_event_and_names_what_could_be_a_feature(self, here: Path) -> None:
+        (here / "e.csv").write_text("user,time,event\na,2024-01-01,login\na,2024-01-02,gone\n")
+        (here / "c.csv").write_text("user,region\na,north\nb,south\nc,north\n")
+        asked = ["--churn", "event", "--event", "gone", "--event", "Moved away"]
+        shown = run("init", "--activity", "e.csv", "--customers", "c.csv", *asked)
+        assert shown.exit_code == 0, shown.stderr
+        assert "Could be features: region. Name those that never change" in shown.stdout
+        assert 'events = ["gone", "Moved away"]' in (here / "churnkit.toml").read_text()
+        checked = run("check")
+        assert checked.exit_code == 2
+        assert "the event 'moved_away', and the activity log has no such event" in checked.stderr
+        assert "It has gone, login: name one" in checked.stderr
 
     def test_check_counts_every_row(self, in_project: Path) -> None:
         checked = told("check")
@@ -212,9 +212,12 @@ class TestTheWay:
     def test_train_shows_the_model_beside_the_plain_rules(self, in_project: Path) -> None:
         trained = told("train")
         assert set(trained["trials"][-1]["metrics"]) == {
-            "base_rate", "recency", "overdue", "rfm_logistic", "lightgbm"
+            "base_rate", "recency", "overdue", "rfm_logistic", "bgnbd", "logistic", "lightgbm",
+            "blend",
         }  # fmt: skip
-        assert trained["champion"] is True
+        # The project was trained before, and the same model again is no better.
+        assert trained["alias"] == "challenger"
+        assert trained["standing"].startswith("made like version 1")
         assert (Path(trained["bundle"]) / "manifest.json").exists()
         assert (in_project / "models" / "mlflow.db").exists()
 
@@ -298,8 +301,11 @@ class TestTheWay:
 class TestHelp:
     @pytest.mark.parametrize(
         "command",
-        ["init", "check", "features list", "features build", "audit", "train", "score", "demo"],
-    )
+        [
+            "init", "check", "features list", "features build", "audit", "train", "score", "demo",
+            "models", "models push", "promote", "rollback",
+        ],
+    )  # fmt: skip
     def test_every_help_holds_an_example(self, command: str) -> None:
         result = run(*command.split(), "--help")
         assert result.exit_code == 0
@@ -542,11 +548,11 @@ class TestOwnFeatures:
         assert told("score", "--as-of", "2025-01-01")["calls"] == scored["calls"]
         own.write_text(OWN.replace("2 *", "3 *"))
         said = fails(2, "score", "--as-of", "2025-01-01", "--out", "changed.csv")
-        assert "'doubled'" in said
-        assert "not what the model learnt from: it was changed" in said
+        assert "the champion (version 1) does not fit churnkit.toml any more" in said
+        assert "your feature doubled was changed" in said
         setting('file = "own.py"', "")
         said = fails(2, "score", "--as-of", "2025-01-01", "--out", "changed.csv")
-        assert "its definition is not loaded" in said
+        assert "its feature doubled is in no file of yours now" in said
         assert not Path("changed.csv").exists()
 
     @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from churnkit.clock import Cutoff
 from churnkit.config import FILE_NAME, Settings, json_schema, load_settings
 from churnkit.dataset import Recipe, Schedule
 from churnkit.errors import ConfigError, DataError
+from churnkit.estimators import ChurnClassifier
 from churnkit.features import WINDOWS
 from churnkit.labels import Question
-from churnkit.lights import RULE_NAMES, Policy
+from churnkit.lights import RULE_NAMES, TrafficLight
 from churnkit.logs import DEFAULT_INSTRUMENTS, Contract, Instrument, LogMapping
+from churnkit.model import LADDER
+from churnkit.sections import ModelSection
 
 MINIMAL = '[logs.purchases]\npath = "orders.csv"\n'
 FULL = """\
@@ -62,7 +66,15 @@ every = 14
 cutoffs = 6
 tests = 3
 until = 2024-06-30
+
+[model]
+use = "lightgbm"
+season = "never"
+market = true
 monotone = true
+early_stopping = true
+trees = 50
+l2 = 1
 
 [lights]
 yellow = 0.3
@@ -106,9 +118,22 @@ def test_a_log_is_all_that_must_be_told(load, tmp_path):
     assert told.schedule() == Schedule()
     assert told.windows == WINDOWS
     assert told.recipe() == Recipe()
-    assert told.policy() == Policy()
+    assert told.light() == TrafficLight()
     assert told.contract() == Contract({"purchases": LogMapping()})
     assert told.models == tmp_path / "models"
+
+
+def test_the_defaults_of_the_trees_are_those_of_the_estimator():
+    told = ModelSection().model_dump()
+    trees = {k: v for k, v in ChurnClassifier().get_params().items() if k in told}
+    assert trees.pop("monotone") is None
+    assert trees == {k: told[k] for k in trees}
+    assert len(trees) == 8
+
+
+def test_every_model_can_be_asked_for():
+    names = typing.get_args(ModelSection.model_fields["use"].annotation)
+    assert names == ("best", *(rung.name for rung in LADDER))
 
 
 def test_every_key_arrives_where_it_belongs(load, tmp_path):
@@ -117,10 +142,13 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
     until = Cutoff.parse("2024-06-30", "Asia/Tehran")
     assert told.schedule() == Schedule(every=14, cutoffs=6, tests=3, until=until)
     assert told.windows == (10, 60, None)
-    assert told.recipe() == Recipe(windows=(10, 60, None), monotone=True)
-    policy = told.policy()
-    assert (policy.yellow, policy.red) == (0.3, 0.6)
-    assert [rule.name for rule in policy.rules] == [n for n in RULE_NAMES if n != "silent_30d"]
+    assert told.recipe() == Recipe(
+        windows=(10, 60, None), season="never", market=True, monotone=True,
+        trees={"trees": 50, "l2": 1}, early_stopping=True, use="lightgbm",
+    )  # fmt: skip
+    light = told.light()
+    assert (light.policy.yellow, light.policy.red) == (0.3, 0.6)
+    assert [rule.name for rule in light.rules] == [n for n in RULE_NAMES if n != "silent_30d"]
     assert told.contract() == Contract(
         mappings={
             "purchases": LogMapping(
@@ -140,6 +168,22 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
     assert told.cutoff("2024-01-01") == Cutoff.parse("2024-01-01", "Asia/Tehran")
     assert told.scores_path(told.cutoff("2024-01-01")).name == "scores-2024-01-01.parquet"
     assert told.report_path(told.cutoff("2024-01-01")).name == "report-2024-01-01.html"
+
+
+def test_churn_may_be_an_event_by_its_kind_or_its_own_name(load):
+    asked = '[question]\nchurn = "event"\n'
+    kinds = '[logs.activity.kinds]\n"Un-register" = "cancellation"\n'
+    log = '[logs.activity]\npath = "e.csv"\n'
+    assert load(asked + log).asked() == Question("event", events=("cancellation",))
+    named = asked + 'events = ["un-register", "Moved away"]\n' + log
+    assert load(named).asked().events == ("un_register", "moved_away")
+    assert load(named + kinds).asked().events == ("cancellation", "moved_away")
+
+
+def test_what_never_changes_is_said_of_the_customers_only(load):
+    text = MINIMAL + '[logs.customers]\npath = "c.csv"\nstatic = ["Region", "born in"]\n'
+    assert load(text).contract().static == ("region", "born_in")
+    assert load(MINIMAL).contract().static == ()
 
 
 @pytest.mark.parametrize("every", ["week", "month"])
@@ -226,6 +270,12 @@ IMPOSSIBLE = {
     # text: what is found
     replaced('"no_activity"', '"no_love"'): "'churn' in [question] = 'no_love'",
     replaced("horizon_days = 60", "horizon_days = 0"): "'horizon_days' in [question] = 0",
+    replaced('name = "shop"', 'name = ""'): "'name' in [mlflow] = '': String should match",
+    replaced('name = "shop"', 'name = "a/b"'): "'name' in [mlflow] = 'a/b': String should match",
+    replaced('name = "shop"', 'name = "a:b"'): "'name' in [mlflow] = 'a:b': String should match",
+    replaced('name = "shop"', 'name = ".."'): "'name' in [mlflow] = '..': String should match",
+    replaced('name = "shop"', 'name = " "'): "'name' in [mlflow] = ' ': String should match",
+    replaced('name = "shop"', f'name = "{"x" * 251}"'): "at most 250 characters",
     replaced("horizon_days = 60", "horizon_days = -1"): "greater than or equal to 1",
     replaced("horizon_days = 60", "horizon_days = 1_000_000"): "less than or equal to 3650",
     replaced("horizon_days = 60", "horizon_days = 60.5"): "valid integer",
@@ -235,7 +285,8 @@ IMPOSSIBLE = {
     replaced("cutoffs = 6", "cutoffs = 99999"): "less than or equal to 180",
     replaced("every = 14", "every = 0"): "'every' in [training] = 0",
     replaced("every = 14", 'every = "year"'): "valid integer; or: Input should be 'week' or",
-    replaced("monotone = true", "monotone = 1"): "'monotone' in [training] = 1",
+    replaced("monotone = true", "monotone = 1"): "'monotone' in [model] = 1",
+    replaced('use = "lightgbm"', 'use = "xgboost"'): "'use' in [model] = 'xgboost'",
     replaced("windows = [60, 10]", "windows = []"): "'windows' in [features] = []",
     replaced("windows = [60, 10]", "windows = 60"): "'windows' in [features] = 60",
     replaced("windows = [60, 10]", "windows = [60, 0]"): "[features.windows] = 0",
@@ -285,6 +336,8 @@ def test_an_impossible_value_is_named_with_its_key(text, load, tmp_path):
         (replaced("silent_30d", "silent"), "rules_off names a rule that does not exist: 'silent'"),
         (replaced('= "cancellation"', '= "cancelation"'), "'cancelation' in [logs.activity.kinds]"),
         (replaced('= "cancellation"', '= " "'), "'unregister' in [logs.activity.kinds] has no"),
+        ('[question]\nevents = ["left"]\n' + MINIMAL, "'no_purchase' looks at no events"),
+        ('[question]\nchurn = "event"\nevents = [" "]\n' + MINIMAL, "does not say which event"),
         (replaced("Asia/Tehran", "Asia/Teheran"), "the time zone 'Asia/Teheran' is unknown"),
         (replaced("Asia/Tehran", ""), "the time zone '' is unknown"),
         (replaced("Asia/Tehran", "../../etc/passwd"), "is unknown"),
@@ -431,7 +484,13 @@ def allowed(of: dict) -> st.SearchStrategy:
 
 
 PLAIN = dict(plain_keys(json_schema()))
-LIMIT_EACH_OTHER = {("lights", "yellow"), ("lights", "red")}
+LIMIT_EACH_OTHER = {
+    ("calls", "shipped_playbooks"),
+    ("lights", "yellow"),
+    ("lights", "red"),
+    ("money", "offer_cost"),
+    ("money", "value"),
+}
 
 
 def test_the_schema_tells_every_switch_choice_and_number():
@@ -512,7 +571,7 @@ def assert_usable(told: Settings | ConfigError) -> None:
         assert told.found
         assert told.mend
     else:
-        told.asked(), told.schedule(), told.policy(), told.contract(), told.registry()
+        told.asked(), told.schedule(), told.light(), told.contract(), told.registry()
 
 
 @FUZZ

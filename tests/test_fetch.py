@@ -105,8 +105,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if value:
                 self.send_header(name, value)
         self.end_headers()
+        self.site.sent += len(body[:cut])  # before they arrive: then it is asked about at once
         self.wfile.write(body[:cut])
-        self.site.sent += len(body[:cut])
         self.close_connection = True
 
     def log_message(self, *told: Any) -> None: ...

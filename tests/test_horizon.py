@@ -198,6 +198,44 @@ def test_an_absent_log_is_named():
         advice(buying(5, gap=20, leave=0.2), Question("no_activity"))
 
 
+# ── Where an event says who left ────────────────────────────────────────────────────────────
+
+
+def test_where_an_event_says_who_left_it_tells_how_many_leave_and_when():
+    """Anna, Ben and Cleo are there for 30 days in all until they leave, 10, 5 and 15 each; Dora
+    left and came back, Emil stayed, 20 days each: 3 leave in 70 days.
+    """
+    logs = logs_of(
+        activity="""
+        customer | ts         | event
+        anna     | 2024-01-01 | login
+        anna     | 2024-01-11 | cancellation
+        ben      | 2024-01-01 | login
+        ben      | 2024-01-06 | cancellation
+        cleo     | 2024-01-01 | login
+        cleo     | 2024-01-16 | cancellation
+        dora     | 2024-01-01 | login
+        dora     | 2024-01-05 | cancellation
+        dora     | 2024-01-20 | login
+        emil     | 2024-01-01 | login
+    """
+    )
+    found = advice(logs, Question("event", horizon_days=10))
+    assert (found.suggested_days, found.curve, found.asked) == (None, (), None)
+    assert found.says == (
+        "The event cancellation says who left: no silence has to be waited for, take the horizon "
+        "in which you can still act. 3 of 5 customers left, half of them within 10 days of their "
+        "first sign of life; of those who are there, 1 in 3 leave in 10 days on average."
+    )
+
+
+def test_where_nobody_left_for_good_it_says_so():
+    logs = logs_of(
+        activity="customer | ts | event\n a | 2024-01-01 | cancellation\n a | 2024-01-02 | login"
+    )
+    assert advice(logs, Question("event")).says.endswith("So far all have come back.")
+
+
 # ── Real logs ───────────────────────────────────────────────────────────────────────────────
 
 

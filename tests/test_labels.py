@@ -6,6 +6,8 @@ it), the lookback 60 days (from 2024-01-01, which is).
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from datetime import date
 from itertools import pairwise
 
@@ -18,19 +20,14 @@ from tables import drawn, logs_of
 from churnkit.clock import DAY, Cutoff, Window
 from churnkit.dataset import Schedule, build_dataset, require_enough
 from churnkit.errors import ConfigError, GateRefused
-from churnkit.index import BlockIndex
-from churnkit.labels import Question, expected_value
-from churnkit.logs import Events, Logs
+from churnkit.labels import Question
+from churnkit.logs import Contract, Events, Logs, kind_named
 from churnkit.sources import read_logs
 
 CUTOFF = Cutoff.parse("2024-03-01")
 NO_PURCHASE = Question("no_purchase", horizon_days=30, lookback_days=60)
 NO_ACTIVITY = Question("no_activity", horizon_days=30, lookback_days=60)
-
-
-def value_of(logs, horizon_days):
-    block = BlockIndex(logs)
-    return expected_value(block, block.at(CUTOFF), horizon_days)
+CANCELLATION = Question("event", horizon_days=30, lookback_days=60)
 
 
 def churned(logs, question, at=CUTOFF):
@@ -156,6 +153,105 @@ def test_a_cancellation_is_no_sign_of_life():
     assert churned(logs, NO_ACTIVITY) == {"anna": True, "dora": False}
 
 
+# ── An event within the horizon ─────────────────────────────────────────────────────────────
+
+
+def test_a_cancellation_within_the_horizon():
+    logs = logs_of(
+        activity="""
+            customer | ts                  | event
+            anna     | 2024-02-01          | visit
+            anna     | 2024-03-01          | cancellation
+            ben      | 2024-02-01          | visit
+            ben      | 2024-03-30 23:59:59 | cancellation
+            ben      | 2024-04-10          | visit
+            cleo     | 2024-02-01          | visit
+            cleo     | 2024-03-31          | cancellation
+            dora     | 2024-01-01          | visit
+            emil     | 2023-12-31 23:59:59 | visit
+            emil     | 2024-03-10          | cancellation
+            fay      | 2024-03-01          | visit
+            fay      | 2024-03-10          | cancellation
+        """
+    )
+    assert churned(logs, CANCELLATION) == {"anna": True, "ben": True, "cleo": False, "dora": False}
+
+
+def test_who_has_left_by_an_event_is_asked_about_again_once_back():
+    logs = logs_of(
+        activity="""
+            customer | ts         | event
+            anna     | 2024-02-01 | visit
+            anna     | 2024-02-10 | cancellation
+            ben      | 2024-02-01 | cancellation
+            ben      | 2024-02-10 | visit
+            ben      | 2024-03-10 | cancellation
+            cleo     | 2024-02-10 | visit
+            cleo     | 2024-02-10 | cancellation
+        """
+    )
+    assert churned(logs, CANCELLATION) == {"ben": True}
+
+
+def test_events_of_any_name_can_be_the_end():
+    """They then are no signs of life, while a cancellation says nothing any more."""
+    question = Question("event", 30, 60, events=("Plan: ended!", "moved away"))
+    logs = logs_of(
+        activity="""
+            customer | ts         | event
+            anna     | 2024-02-01 | visit
+            anna     | 2024-03-10 | plan ended
+            ben      | 2024-02-01 | visit
+            ben      | 2024-02-10 | Moved away
+            cleo     | 2024-02-10 | visit
+            cleo     | 2024-02-20 | cancellation
+            cleo     | 2024-03-10 | cancellation
+            dora     | 2024-02-10 | plan ended
+        """
+    )
+    assert question.events == ("plan_ended", "moved_away")
+    assert churned(logs, question) == {"anna": True, "cleo": False}
+
+
+def test_an_event_that_never_occurs_is_refused_with_the_names_there_are():
+    logs = logs_of(
+        activity="customer | ts | event\n anna | 2024-02-01 | visit\n anna | 2024-02-02 | cancelled"
+    )
+    with pytest.raises(ConfigError, match="'cancellation', and the activity log has no such") as e:
+        churned(logs, CANCELLATION)
+    assert "Did you mean 'cancelled'? It has cancelled, visit: name one" in e.value.mend
+    assert "[logs.activity.kinds]" in e.value.mend
+
+
+def test_of_many_events_the_most_frequent_are_named():
+    rows = "".join(f"\n anna | 2024-02-{k + 1:02d} | event {k}" for k in range(20))
+    logs = logs_of(activity=f"customer | ts | event{rows}\n anna | 2024-03-01 | event 19")
+    with pytest.raises(ConfigError, match="'cancellation'") as told:
+        CANCELLATION.require(logs)
+    assert "It has event_19, event_0, " in told.value.mend
+    assert " and 8 more: name" in told.value.mend
+
+
+def test_the_question_outlives_a_model_bundle():
+    question = Question("event", 30, 60, events=["left", "Left", "gone away"])
+    assert question.events == ("left", "gone_away")
+    told = json.loads(json.dumps(asdict(question)))
+    assert Question(**told) == question
+    assert Question(churn="no_purchase", horizon_days=30, lookback_days=60) == NO_PURCHASE
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [("cancellation", "cancellation"), ("Ticket – open?", "ticket_open"), ("?", "?"), ("Ja", "x")],
+)
+def test_events_are_named_as_the_log_names_them(event, kind):
+    contract = Contract(kinds={" ja": "X "})
+    logs = read_logs(activity=drawn(f"customer | ts | event\n a | 2024-02-01 | {event}"),
+                     contract=contract)  # fmt: skip
+    assert logs.activity.vocabularies["kind"] == (kind,)
+    assert kind_named(event, contract.kinds) == kind
+
+
 # ── The question ────────────────────────────────────────────────────────────────────────────
 
 
@@ -165,6 +261,9 @@ def test_a_cancellation_is_no_sign_of_life():
         ({"churn": "no_smile"}, "churn = 'no_smile' is not a definition of churn"),
         ({"horizon_days": 0}, "horizon_days = 0"),
         ({"lookback_days": -1}, "lookback_days = -1"),
+        ({"events": ("left",)}, "churn = 'no_purchase' looks at no events, and left is named"),
+        ({"churn": "event", "events": ()}, "does not say which event"),
+        ({"churn": "event", "events": (" ",)}, "does not say which event"),
     ],
 )
 def test_an_impossible_question_is_refused(asked, found):
@@ -177,8 +276,9 @@ def test_an_impossible_question_is_refused(asked, found):
     [
         (NO_PURCHASE, {"activity": "customer | ts | event\n anna | 2024-02-01 | visit"}),
         (NO_ACTIVITY, {"purchases": "customer | ts\n anna | 2024-02-01"}),
+        (CANCELLATION, {"purchases": "customer | ts\n anna | 2024-02-01"}),
     ],
-    ids=["no_purchase", "no_activity"],
+    ids=["no_purchase", "no_activity", "event"],
 )
 def test_a_question_needs_the_log_it_is_about(question, table):
     with pytest.raises(ConfigError, match=f"needs a {question.log} log, and there is none"):
@@ -192,35 +292,10 @@ def test_the_rule_is_told_in_words():
     assert NO_ACTIVITY.rule == (
         "no activity within 30 days, of customers with activity in the 60 days before"
     )
-
-
-# ── Value at risk ───────────────────────────────────────────────────────────────────────────
-
-
-def test_expected_value_is_the_yearly_spend_or_what_is_declared():
-    """Over a horizon of 73 days, a fifth of a year: Anna's returns are taken off, Ben's first
-    purchase counts for a whole horizon, of Cleo only the last year counts, Dora's is declared.
-    """
-    purchases = """
-        customer | ts         | amount
-        anna     | 2023-03-02 | 400
-        anna     | 2024-02-01 | -35
-        ben      | 2024-02-20 | 50
-        cleo     | 2022-01-01 | 999
-        cleo     | 2023-05-01 | 365
-        dora     | 2024-02-20 | 1
-        emil     | 2024-02-20 | -9
-    """
-    customers = "customer | value\n dora | 730\n anna |\n emil | -365"
-    logs = read_logs(drawn(purchases), customers=drawn(customers))
-    expected = {"anna": 73.0, "ben": 50.0, "cleo": 73.0, "dora": 146.0, "emil": 0.0}
-    value = value_of(logs, horizon_days=73)
-    assert dict(zip(logs.customer_ids, value, strict=True)) == pytest.approx(expected)
-
-
-def test_expected_value_without_money_is_unknown():
-    logs = logs_of(purchases="customer | ts\n anna | 2024-02-01")
-    assert np.isnan(value_of(logs, horizon_days=30)).all()
+    assert Question("event", 30, 60, events=("cancellation", "non_renewal")).rule == (
+        "cancellation or non renewal within 30 days, of customers with activity in the 60 days "
+        "before and no cancellation or non renewal since"
+    )
 
 
 # ── The dataset ─────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import logs_of
+from tables import features_of, logs_of
 
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError
@@ -16,27 +16,29 @@ from churnkit.lights import (
     RULE_NAMES,
     RULES,
     Condition,
+    Fixed,
     Lights,
-    Policy,
     Rule,
-    assign,
+    TrafficLight,
     realised,
 )
 
-NO_RULES = Policy(rules=())
+NO_RULES = TrafficLight(rules=())
 
 
-def table(**columns: list[float]) -> Features:
-    """A feature table of these columns and no others."""
-    values = {name: np.array(column, dtype=float) for name, column in columns.items()}
-    ids = np.array([f"c{k}" for k in range(len(next(iter(values.values()))))], dtype=object)
-    return Features(ids, np.zeros(len(ids), dtype=int), values, FeatureSpec({}))
+def assign(
+    probability: np.ndarray, features: Features, light: TrafficLight | None = None
+) -> Lights:
+    """The lights of customers of whom no value is known."""
+    return (light or TrafficLight()).assign(probability, features)
 
 
-def lit(probability: float, policy: Policy | None = None, **values: float) -> tuple[str, list[str]]:
+def lit(
+    probability: float, light: TrafficLight | None = None, **values: float
+) -> tuple[str, list[str]]:
     """The light and the rules of one customer with these features."""
     columns = {name: [value] for name, value in values.items()} or {"recency": [1.0]}
-    lights = assign(np.array([probability]), table(**columns), policy)
+    lights = assign(np.array([probability]), features_of(**columns), light)
     return lights.light[0], lights.rules[0]
 
 
@@ -68,15 +70,15 @@ edges = st.tuples(
 def test_the_colour_follows_from_the_edges(pair, probability):
     yellow, red = pair
     expected = "red" if probability >= red else "yellow" if probability >= yellow else "green"
-    assert lit(probability, Policy(yellow, red, rules=())) == (expected, [])
-    assert lit(yellow, Policy(yellow, red, rules=()))[0] == "yellow"
-    assert lit(red, Policy(yellow, red, rules=()))[0] == "red"
+    light = TrafficLight(Fixed(yellow, red), rules=())
+    assert lit(probability, light) == (expected, [])
+    assert lit(yellow, light)[0] == "yellow"
+    assert lit(red, light)[0] == "red"
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
 def test_more_risk_is_never_a_better_colour(probabilities):
-    rising = np.sort(probabilities)
-    levels = NO_RULES.base(rising)
+    levels = [LIGHTS.index(light) for light in NO_RULES.predict(np.sort(probabilities))]
     assert (np.diff(levels) >= 0).all()
 
 
@@ -85,7 +87,7 @@ def test_more_risk_is_never_a_better_colour(probabilities):
 )
 def test_thresholds_out_of_order_are_refused(yellow, red):
     with pytest.raises(ConfigError, match=f"yellow = {yellow} and red = {red} are out of order"):
-        Policy(yellow, red)
+        Fixed(yellow, red)
 
 
 # ── The built-in rules ──────────────────────────────────────────────────────────────────────
@@ -104,8 +106,20 @@ FIRES = [
         "answered as a detractor in the last 180 days",
         {"nps_class": -1, "days_since_nps": 180},
     ),
+    (
+        "low_ease",
+        "yellow",
+        "found it hard to get its matter settled in the last 180 days",
+        {"ces_ease_last": 1 / 3, "days_since_ces": 180},
+    ),
     ("unresolved_ticket", "yellow", "unresolved ticket", {"tickets_open": 1}),
     ("failed_payment", "yellow", "failed payment", {"payments_failed_open": 2}),
+    (
+        "renewal_due",
+        "yellow",
+        "renewal due within 30 days, and activity has halved",
+        {"days_to_renewal": 30, "activity_trend_30d": -0.34},
+    ),
     ("open_complaint", "red", "open complaint", {"complaints_open": 1}),
 ]
 
@@ -127,6 +141,10 @@ def test_every_rule_has_its_example():
         {"nps_class": 0, "days_since_nps": 10},
         {"nps_class": -1, "days_since_nps": 180.1},
         {"nps_class": -1},
+        {"ces_ease_last": 0.5, "days_since_ces": 10},
+        {"ces_ease_last": 0.0, "days_since_ces": 181},
+        {"days_to_renewal": 31, "activity_trend_30d": -1},
+        {"days_to_renewal": 5, "activity_trend_30d": -0.3},
         {"tickets_open": 0},
         {"payments_failed_open": 0},
         {"complaints_open": 0},
@@ -166,23 +184,26 @@ def test_later_rules_see_the_colour_that_earlier_ones_left():
     )
 
 
-def test_the_order_of_the_rules_is_that_of_the_policy():
+def test_the_order_of_the_rules_is_that_of_the_light():
     values = {"tickets_open": 1, "complaints_open": 1}
-    assert lit(0.1, Policy(rules=RULES[::-1]), **values) == (
+    assert lit(0.1, TrafficLight(rules=RULES[::-1]), **values) == (
         "red",
         ["open complaint: green → red", "unresolved ticket"],
     )
 
 
 def test_a_rule_can_be_switched_off():
-    without = Policy(rules=tuple(rule for rule in RULES if rule.name != "open_complaint"))
+    without = TrafficLight(rules=tuple(rule for rule in RULES if rule.name != "open_complaint"))
     assert lit(0.1, without, complaints_open=1) == ("green", [])
     assert lit(0.1, without, tickets_open=1)[0] == "yellow"
 
 
 def test_a_rule_of_ones_own():
     rule = Rule("rare", "buys rarely", "red", (Condition("gap_mean", ">", 60),))
-    assert lit(0.1, Policy(rules=(rule,)), gap_mean=61) == ("red", ["buys rarely: green → red"])
+    assert lit(0.1, TrafficLight(rules=(rule,)), gap_mean=61) == (
+        "red",
+        ["buys rarely: green → red"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,13 +213,18 @@ def test_a_rule_of_ones_own():
 )  # fmt: skip
 def test_conditions_compare(comparison, met):
     condition = Condition("recency", comparison, 5)
-    assert condition.holds(table(recency=[4, 5, 6])).tolist() == met
-    assert not condition.holds(table(recency=[np.nan])).any()
+    assert condition.holds(features_of(recency=[4, 5, 6])).tolist() == met
+    assert not condition.holds(features_of(recency=[np.nan])).any()
 
 
 def test_every_condition_of_a_rule_must_hold():
     rule = Rule("both", "", "red", (Condition("a", ">", 0), Condition("b", ">", 0)))
-    assert rule.fires(table(a=[0, 0, 1, 1], b=[0, 1, 0, 1])).tolist() == [False, False, False, True]
+    assert rule.fires(features_of(a=[0, 0, 1, 1], b=[0, 1, 0, 1])).tolist() == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 # ── From the logs ───────────────────────────────────────────────────────────────────────────
@@ -239,19 +265,20 @@ def test_rules_read_the_features_of_the_logs():
 
 def test_every_rule_reads_features_that_exist():
     every_log = {"purchases": (), "activity": (), "surveys": ()}
-    known = {column.name for column in FeatureSpec(every_log, instruments=("nps",)).columns()}
+    spec = FeatureSpec(every_log, kinds=("renewal",), instruments=("nps", "ces"))
+    known = {column.name for column in spec.columns()}
     assert {c.feature for rule in RULES for c in rule.conditions} <= known
 
 
 def test_lights_of_many_rows_keep_their_order():
-    lights = assign(np.array([0.9, 0.1, 0.5, 0.1]), table(complaints_open=[0, 0, 0, 1]))
+    lights = assign(np.array([0.9, 0.1, 0.5, 0.1]), features_of(complaints_open=[0, 0, 0, 1]))
     assert lights.light.tolist() == ["red", "green", "yellow", "red"]
     assert lights.base.tolist() == ["red", "green", "yellow", "green"]
     assert lights.rules == [[], [], [], ["open complaint: green → red"]]
 
 
 def test_no_rows_have_no_lights():
-    lights = assign(np.empty(0), table(complaints_open=[]))
+    lights = assign(np.empty(0), features_of(complaints_open=[]))
     assert (len(lights.light), len(lights.base), lights.rules) == (0, 0, [])
 
 
@@ -260,9 +287,8 @@ def test_no_rows_have_no_lights():
 
 def test_realised_churn_of_each_colour():
     colours = np.array(["red"] * 10 + ["green"] * 5, dtype=object)
-    lights = Lights(colours, colours, [[] for _ in colours])
     churned = np.array([True] * 7 + [False] * 3 + [False] * 5)
-    told = realised(lights, churned)
+    told = realised(colours, churned)
     assert str(told["red"]) == ".700 [.397, .892]"
     assert str(told["green"]) == ".000 [.000, .434]"
     assert str(told["yellow"]) == "nan [.000, 1.000]"

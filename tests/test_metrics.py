@@ -21,8 +21,10 @@ from churnkit.metrics import (
     evaluate,
     lift_top_decile,
     log_loss,
+    measuring,
     paired_difference,
     proportion,
+    resample,
 )
 
 # A few fixed values beside the continuum, so that ties, 0 and 1 all turn up.
@@ -435,3 +437,45 @@ def test_a_paired_difference_names_the_column_or_metric_it_refuses():
 def test_ece_needs_a_bin():
     with pytest.raises(ValueError, match="bins must be at least 1, got 0"):
         ece([0, 1], [0.2, 0.7], bins=0)
+
+
+# ── Parts, each measured by itself ──────────────────────────────────────────────────────────
+
+
+def test_parts_are_measured_by_themselves_and_averaged():
+    y, p = shop(rows=400)
+    part = np.arange(400) % 2
+    found = resample(measuring("auroc", "log_loss"), y, {"p": p}, parts=part, repeats=20)
+    for nth, metric in enumerate((auroc, log_loss)):
+        each = [metric(y[part == k], p[part == k]) for k in (0, 1)]
+        assert found.interval("p", nth).value == pytest.approx(np.mean(each))
+
+
+def test_a_part_of_one_class_leaves_the_others_their_say():
+    y, p = shop(rows=200)
+    part = np.repeat(["a", "b"], 100)
+    y[part == "b"] = 1
+    found = resample(measuring("auroc", "log_loss"), y, {"p": p}, parts=part, repeats=20)
+    assert found.interval("p", 0).value == auroc(y[:100], p[:100])
+    assert not isnan(found.interval("p", 1).value)
+
+
+def test_a_part_that_no_resample_drew_is_left_out():
+    y, p = np.array([0, 1, 0, 1]), np.array([0.2, 0.7, 0.4, 0.6])
+    found = resample(
+        measuring("log_loss"), y, {"p": p}, parts=[0, 0, 0, 1], groups=[1, 2, 3, 4], repeats=50
+    )
+    assert not np.isnan(found.drawn["p"]).any()
+
+
+def test_columns_meet_the_same_resamples():
+    y, p = shop(rows=200)
+    found = resample(measuring("brier"), y, {"p": p, "same": p, "other": 1 - p}, repeats=20)
+    assert (found.drawn["p"] == found.drawn["same"]).all()
+    assert astuple(found.difference("p", "same")) == (0, 0, 0)
+    assert found.difference("p", "other").high < 0
+
+
+def test_parts_must_be_as_many_as_rows():
+    with pytest.raises(ValueError, match="lengths differ"):
+        resample(measuring("brier"), [0, 1], {"p": [0.1, 0.9]}, parts=[1])

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import stores
-from typer.testing import CliRunner, Result
+from commands import run
 
-from churnkit.cli import app
+from churnkit.engines.spark import spark_session
 from churnkit.features import load_own
 
 HOURS = 8000  # of 2023, so that the logs end on the last day of November
@@ -69,10 +69,6 @@ def settings(engine: str, logs: dict[str, str] = FILES, **sections: str) -> str:
     parts |= {"engine": f'name = "{engine}"\nmaster = "local[2]"', **sections}
     Path(f"{engine}.toml").write_text("\n".join(f"[{n}]\n{lines}" for n, lines in parts.items()))
     return f"{engine}.toml"
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def refused(config: str, *arguments: str) -> str:
@@ -143,6 +139,12 @@ def test_a_cutoff_before_all_events_is_refused_whatever_sorts(here, postgres, en
     assert "nothing is known as of 2022-10-01" in result.stderr
 
 
+@pytest.fixture(scope="module")
+def session(java: None) -> Iterator[Any]:
+    with spark_session("local[2]") as session:
+        yield session
+
+
 # ── Spark ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -170,13 +172,6 @@ def spoken(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(
         command, capture_output=True, text=True, env=os.environ | environment, timeout=300
     )
-
-
-@pytest.fixture
-def java() -> None:
-    pytest.importorskip("pyspark")
-    if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        pytest.skip("there is no Java")
 
 
 def test_spark_writes_the_same_table_and_says_no_more_than_others(here, java):
@@ -213,7 +208,11 @@ def test_what_spark_cannot_do_is_told_before_it_starts(here, monkeypatch):
     assert refused(settings("spark"), *BUILD, "f.parquet") == "Error: f.parquet is there already"
 
 
-def test_spark_refuses_cutoffs_and_windows_as_others_do(here, java):
+def test_spark_refuses_cutoffs_and_windows_as_others_do(here, session, monkeypatch):
+    # One session for both, since workers that run already are much quicker.
+    monkeypatch.setattr(
+        "churnkit.engines.spark.spark_session", lambda *_, **__: nullcontext(session)
+    )
     early = ("features", "build", "--as-of", "2022-10-01", "--out", "f.parquet")
     result = run(*early, "--config", settings("spark"))
     assert result.exit_code == 3

@@ -15,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churnkit.report import render
-from churnkit.report.charts import Scale, bar, calibration_plot, interval_rows, lights_bar
+from churnkit.report.charts import (
+    Scale,
+    bar,
+    calibration_plot,
+    interval_rows,
+    lights_bar,
+    profit_plot,
+)
+from churnkit.report.drivers import dependence_plots
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -25,6 +33,7 @@ HOSTILE = [
     "\u202etxt.exe\u202c \u200fمشتری ۱۲۳\u200e",
     "x" * 500,
     "👩‍👩‍👧 <!-- ",
+    "\x1b]0;owned\x07 \x1b[2J\x00\x9b31m <b",
     "javascript:alert(1)",
     "<link rel=stylesheet href=//evil><iframe src=//evil>",
 ]
@@ -47,9 +56,16 @@ def call(
         "customer_id": customer_id,
         "light": light,
         "churn_probability": probability,
+        "within_days": {},
         "value_at_risk": 480.0 / rank,
         "reasons": ["↑ no purchase for 74 days", "↑ spends 60 % less than in the quarter before"],
         "rules": [],
+        "before": "",
+        "changed": "",
+        "action": "personal call",
+        "channel": "call",
+        "owner": "account owner",
+        "due": "2025-01-02T17:00:00+00:00",
         **more,
     }
 
@@ -93,11 +109,23 @@ def log(name: str, **more: Any) -> dict[str, Any]:
 
 
 def driver(
-    name: str, says: str, theme: str, weight: float, direction: str, expected: str = ""
+    theme: str, share: float, direction: str, says: str, expected: str = "", **more: Any
 ) -> dict[str, Any]:
-    told = {"name": name, "says": says, "theme": theme, "weight": weight, "direction": direction}
+    """A theme with one feature, seen at three values, of which those who left had more."""
+    name = theme.replace(" ", "_")
     unexpected = {direction, expected} == {"up", "down"}
-    return {**told, "expected": expected, "unexpected": unexpected}
+    feature = {"name": name, "says": says, "weight": share, "direction": direction}
+    separation = {"feature": name, "measure": "median", "left": 74.0, "stayed": 21.0}
+    dependence = {"feature": name, "says": says, "unit": "days", "values": (2.0, 21.0, 74.0)}
+    return {
+        "theme": theme,
+        "share": share,
+        "direction": direction,
+        "features": ({**feature, "expected": expected, "unexpected": unexpected},),
+        "separation": {**separation, "says": "those who left: 74; those who stayed: 21 (medians)"},
+        "dependence": {**dependence, "probabilities": (0.1, 0.2, 0.4)},
+        **more,
+    }
 
 
 def shop() -> dict[str, Any]:
@@ -110,9 +138,19 @@ def shop() -> dict[str, Any]:
         "model_name": "lightgbm",
         "verdict": "lightgbm is used: better than the best plain rule (rfm_logistic) "
         "by .012 AUROC [.004, .020]",
+        "grade": "Grade A: clearly better than the best plain rule; its probabilities hold",
         "warnings": ["Training covers 11 months: the season is not known to the model."],
         "lights": lights(),
         "held_out_cutoff": "2024-10-31",
+        "policy": "fixed: red from 0.7, yellow from 0.4",
+        "spend": {"way": "the spend of the last year goes on", "says": "run_rate is used"},
+        "unknown": {},
+        "rules": [],
+        "before": None,
+        "transitions": None,
+        "changes": [],
+        "changes_total": 0,
+        "planned": None,
         "metrics": [
             {"name": "auroc", "better": "high", "says": "how often a leaver ranks above a stayer"},
             {"name": "log_loss", "better": "low", "says": "how costly confident mistakes are"},
@@ -133,14 +171,20 @@ def shop() -> dict[str, Any]:
                 strict=True,
             )
         ],
+        "profit": {
+            "money": {"rule": "contact 1, offer 10, value 200, 30% accept"},
+            "says": "calling the top 40 % earns most: 5.20 [4.90, 5.50] per customer at risk",
+            "pays_from": 0.16,
+            "share": estimate(0.4),
+            "most": estimate(5.2),
+            "curve": [[0.0, 0.0], [0.2, 4.0], [0.4, 5.2], [0.7, 4.1], [1.0, 2.3]],
+        },
         "drivers": [
-            driver("recency", "days since the last purchase", "purchases", 0.31, "up"),
-            driver("purchases_count_90d", "purchases in 90 days", "purchases", 0.17, "down"),
-            driver("overdue_ratio", "time since over the own usual gap", "rhythm", 0.11, "up"),
-            driver("spend_sum_365d", "money spent in a year", "purchases", 0.08, "mixed"),
-            driver(
-                "nps_last", "the last answer to the NPS question", "surveys", 0.03, "up", "down"
-            ),
+            driver("recency", 0.31, "up", "days since the last purchase"),
+            driver("frequency", 0.17, "down", "purchases in 90 days", dependence=None),
+            driver("rhythm", 0.11, "up", "time since over the own usual gap", separation=None),
+            driver("monetary", 0.08, "mixed", "money spent in a year"),
+            driver("nps", 0.03, "up", "the last answer to the NPS question", "down"),
         ],
         "calls": [
             call(1, "C00412", "red", 0.83, rules=["open complaint: yellow → red"]),
@@ -210,8 +254,14 @@ def with_texts(summary: dict[str, Any], text: str) -> dict[str, Any]:
     changed["warnings"] = [text]
     for row in changed["calls"]:
         row |= {"customer_id": text, "reasons": [text], "rules": [text]}
-    for row in (*changed["drivers"], *changed["models"], *changed["metrics"]):
+        row |= dict.fromkeys(("changed", "action", "owner", "due"), text)
+    for row in (*changed["models"], *changed["metrics"]):
         row |= {"name": text, "says": text}
+    for row in changed["drivers"]:
+        row["theme"] = text
+        for told in (row["separation"], row["dependence"], *row["features"]):
+            if told is not None:
+                told |= {"name": text, "feature": text, "says": text, "unit": text}
     for row in changed["models"]:
         row["metrics"] = {text: estimate(0.7)}
     for row in changed["data"]:
@@ -257,6 +307,20 @@ def test_call_list_keeps_its_order_and_names_its_length(summary: dict[str, Any])
     assert "none stands out" in text
 
 
+def test_the_call_list_shows_shorter_horizons_where_they_were_asked_for(
+    summary: dict[str, Any],
+) -> None:
+    assert "Within" not in render(summary)
+    for row in summary["calls"]:
+        row["within_days"] = {"10": 0.911, "20": 0.877}
+    page = render(summary)
+    text = Reader(page).text
+    assert "Probability Within 10 d Within 20 d Value at risk" in text
+    for days, shown in (("10", "91&nbsp;%"), ("20", "88&nbsp;%")):
+        cells = re.findall(rf'data-says="Within {days} d">(.*?)</td>', page)
+        assert [cell.replace("\xa0", "&nbsp;") for cell in cells] == [shown] * 5
+
+
 def test_models_are_shown_with_values_and_intervals(summary: dict[str, Any]) -> None:
     text = Reader(render(summary)).text
     assert "lightgbm used small trees on all features .733 [.720, .746] .579 [.567, .591]" in text
@@ -285,6 +349,7 @@ def test_data_table_counts_rejected_rows_by_reason(summary: dict[str, Any]) -> N
         ("data", [], "No log is described."),
         ("held_out_cutoff", None, "There is no held-out period"),
         ("verdict", None, "No verdict was reached."),
+        ("profit", None, "Not known: there is no held-out period to reckon with."),
     ],
 )
 def test_missing_part_is_named_in_words(
@@ -452,6 +517,67 @@ def test_ticks_are_few_and_inside(low: float, stretch: float) -> None:
 
 def test_a_driver_that_goes_against_what_is_expected_is_marked() -> None:
     text = render(shop())
-    assert text.count("opposite of what is expected") == 1
-    row = text.split("the last answer to the NPS question")[1].split("</tr>")[0]
-    assert "opposite of what is expected" in " ".join(row.split())
+    assert text.count("against what is expected") == 1
+    assert "the last answer to the NPS question, against what is expected" in text
+
+
+def test_a_driver_says_how_those_who_left_differ(summary: dict[str, Any]) -> None:
+    text = Reader(render(summary)).text
+    assert text.count("those who left: 74; those who stayed: 21 (medians)") == 4
+    assert text.count("nothing stands out") == 1
+
+
+def test_the_probability_is_drawn_by_the_value_of_a_feature(summary: dict[str, Any]) -> None:
+    page = render(summary)
+    assert page.count("Mean churn probability by ") == 4
+    assert "<title>21: 20\xa0%</title>" in page
+    undrawn = [{**driver, "dependence": None} for driver in summary["drivers"]]
+    assert "by the value of one feature" not in render({**summary, "drivers": undrawn})
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"), [("days", "0.25: 10\xa0%"), ("share", "25\xa0%: 10\xa0%")]
+)
+def test_a_share_is_drawn_in_per_cent(unit: str, shown: str) -> None:
+    told = {"feature": "f", "unit": unit, "values": (0.25, 0.5), "probabilities": (0.1, 0.2)}
+    [plot] = dependence_plots([{"dependence": told}])
+    assert shown in plot
+
+
+def test_all_dependences_share_one_scale() -> None:
+    def told(most: float) -> dict[str, Any]:
+        dots = {"values": (1.0, 2.0), "probabilities": (0.0, most)}
+        return {"dependence": {"feature": "f", "unit": "days", **dots}}
+
+    weak, strong = dependence_plots([told(0.1), told(0.8)])
+    alone, _ = dependence_plots([told(0.1), told(0.1)])
+    last = [re.findall(r'cy="([\d.]+)"', plot)[-1] for plot in (weak, strong, alone)]
+    assert float(last[0]) > float(last[1])
+    assert last[2] == last[1]
+
+
+# ── What a call earns ───────────────────────────────────────────────────────────────────────
+
+
+def test_the_page_tells_what_calling_earns_and_with_which_amounts(summary: dict[str, Any]) -> None:
+    text = " ".join(Reader(render(summary)).text.split())
+    assert "calling the top 40 % earns most: 5.20 [4.90, 5.50] per customer at risk" in text
+    assert "Reckoned with: contact 1, offer 10, value 200, 30% accept." in text
+    assert "a call pays from a probability of 16 % on" in text
+
+
+def test_the_profit_plot_marks_the_share_that_earns_most(summary: dict[str, Any]) -> None:
+    drawn = str(profit_plot(summary["profit"]))
+    assert drawn.count("<circle") == 1
+    assert "calling the top 40\xa0% earns 5.20 per customer" in drawn
+    assert drawn.count("span used") == 4
+
+
+def test_a_campaign_that_loses_is_drawn_below_zero(summary: dict[str, Any]) -> None:
+    nobody = {"share": estimate(0.0), "most": estimate(0.0)}
+    losing = {**summary["profit"], **nobody, "curve": [[0.0, 0.0], [0.5, -3.0], [1.0, -9.0]]}
+    assert ">-5<" in str(profit_plot(losing))
+
+
+def test_without_a_curve_no_profit_is_drawn(summary: dict[str, Any]) -> None:
+    assert str(profit_plot({**summary["profit"], "curve": []})) == ""

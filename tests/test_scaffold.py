@@ -16,7 +16,7 @@ from churnkit.config import FILE_NAME, json_schema, load_settings
 from churnkit.dataset import Schedule
 from churnkit.errors import ConfigError, DataError
 from churnkit.labels import Question
-from churnkit.lights import Policy
+from churnkit.lights import TrafficLight
 from churnkit.logs import Instrument, LogMapping
 from churnkit.scaffold import SCHEMA_NAME, write_config
 from churnkit.sections import QuestionSection
@@ -57,7 +57,7 @@ def test_what_is_written_is_what_is_read(shop, tmp_path):
     assert told.question == asked
     assert told.asked() == Question("no_activity", 30, 60)
     assert told.schedule() == Schedule()
-    assert told.policy() == Policy()
+    assert told.light() == TrafficLight()
     contract = told.contract()
     assert contract.zone == "Europe/Berlin"
     assert contract.mappings == {
@@ -156,6 +156,8 @@ def test_an_existing_file_is_kept_unless_forced(shop, tmp_path):
     ("change", "found"),
     [
         ({"churn": "no_activity"}, "churn = 'no_activity' needs a activity log"),
+        ({"churn": "event"}, "churn = 'event' needs a activity log"),
+        ({"events": ("left",)}, "churn = 'no_purchase' looks at no events"),
         ({"timezone": "Mars"}, "the time zone 'Mars' is unknown"),
     ],
 )
@@ -234,6 +236,43 @@ def test_what_people_must_decide_stands_ready_behind_a_sign(tmp_path):
     assert mapping.rates == {"EUR": 1.0, "USD": 1.0}
     (check,) = told.read_logs().checks
     assert check.rejected == {"excluded": 7}
+
+
+def test_the_event_that_is_churn_is_written_down(tmp_path):
+    (tmp_path / "e.csv").write_text("user,time,event\na,2024-01-01,login\na,2024-01-02,Left us\n")
+    path = tmp_path / FILE_NAME
+    asked = QuestionSection(churn="event", events=("Left us",), horizon_days=30)
+    write_config(path, {"activity": tmp_path / "e.csv"}, asked)
+    told = load_settings(path)
+    assert told.question == asked
+    told.asked().require(told.read_logs())
+
+
+def test_no_column_of_the_customers_is_static_unasked_but_some_stand_ready(tmp_path):
+    """Dates, names and what stands once only are not proposed."""
+    rows = range(120)
+    people = pd.DataFrame(
+        {
+            "customer_id": [f"c{k}" for k in rows],
+            "name": [f"Name {k}" for k in rows],
+            "region": [("north", "south")[k % 2] for k in rows],
+            "vip": [k % 3 == 0 for k in rows],
+            "country": "nowhere",
+            "born": pd.Timestamp("1980-01-01") + pd.to_timedelta(list(rows), unit="D"),
+        }
+    )
+    people.to_parquet(tmp_path / "people.parquet")
+    orders = people[["customer_id"]].assign(ts="2024-01-01", amount=3.5)
+    orders.to_parquet(tmp_path / "orders.parquet")
+    path = tmp_path / FILE_NAME
+    files = {"purchases": tmp_path / "orders.parquet", "customers": tmp_path / "people.parquet"}
+    *_, proposal = write_config(path, files, QuestionSection())
+    assert proposal.told()["groups"] == ["region", "vip"]
+    assert load_settings(path).contract().static == ()
+    text = path.read_text(encoding="utf-8")
+    assert '\n# static = ["region", "vip"]  #' in text
+    path.write_text(text.replace("# static", "static"), encoding="utf-8")
+    assert load_settings(path).read_logs().static["region"].counts() == {"north": 60, "south": 60}
 
 
 def test_the_schema_for_editors_stands_beside(shop, tmp_path):

@@ -21,12 +21,13 @@ from churnkit.clock import Cutoff
 from churnkit.dataset import build_dataset
 from churnkit.errors import ConfigError, DataError
 from churnkit.features import Features
-from churnkit.lights import Policy
+from churnkit.lights import Fixed, TrafficLight
 from churnkit.logs import Logs
 from churnkit.model import LADDER, ChurnModel, fit
-from churnkit.scoring import Scores, neutralised, score, write_frame, write_scores
+from churnkit.scoring import Scores, at_risk, score, write_frame, write_scores
 from churnkit.simulate import Shop
 from churnkit.sources import read_logs
+from churnkit.spreadsheet import neutralised
 
 AS_OF = Cutoff.parse("2024-04-14")
 LOGS = ("purchases", "activity", "surveys")
@@ -70,6 +71,9 @@ def test_the_columns(scores):
         "reasons": "str",
         "rules": "str",
         "base_light": "str",
+        "light_before": "str",
+        "changed": "str",
+        "unknown": "str",
         "model_version": "str",
     }
     assert frame["churn_probability"].between(0, 1).all()
@@ -87,17 +91,18 @@ def test_several_reasons_share_a_cell(scores):
     assert cells.str.split("; ").map(len).max() == 4
 
 
-def test_the_value_at_risk_is_the_spend_to_be_expected(scores, shop, question, as_of):
+def test_without_a_model_of_it_last_years_spend_is_expected(model, logs, shop, question, as_of):
     """A year's spend less returns, spread evenly; a younger customer is taken by its age."""
     age = {}
-    for row in scores.to_frame().head(20).itertuples():
-        own = shop.purchases[shop.purchases["customer_id"] == row.customer_id]
+    features, value = at_risk(dataclasses.replace(model, spend=None), logs, [as_of])
+    for customer, expected in zip(features.customer_id[:20], value[:20], strict=True):
+        own = shop.purchases[shop.purchases["customer_id"] == customer]
         first = own.loc[own["amount"] > 0, "ts"].min()
         days = (pd.Timestamp(str(as_of)) - own["ts"]) / pd.Timedelta(days=1)
-        age[row.customer_id] = (pd.Timestamp(str(as_of)) - first) / pd.Timedelta(days=1)
+        age[customer] = (pd.Timestamp(str(as_of)) - first) / pd.Timedelta(days=1)
         spent = own.loc[days <= 365, "amount"].sum()
-        over = np.clip(age[row.customer_id], question.horizon_days, 365)
-        assert row.value_at_risk == pytest.approx(spent / over * question.horizon_days)
+        over = np.clip(age[customer], question.horizon_days, 365)
+        assert expected == pytest.approx(spent / over * question.horizon_days)
     assert min(age.values()) < 365 < max(age.values())
 
 
@@ -113,7 +118,7 @@ def test_a_call_list_of_ten(scores):
 
 
 def test_the_policy_colours(model, few, few_scores):
-    careful = score(model, read_logs(**few), AS_OF, Policy(yellow=0.05, red=0.1, rules=()))
+    careful = score(model, read_logs(**few), AS_OF, TrafficLight(Fixed(0.05, 0.1), rules=()))
     assert np.array_equal(careful.probability, few_scores.probability)
     assert (careful.lights.light == "red").sum() > (few_scores.lights.light == "red").sum()
 

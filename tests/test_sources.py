@@ -18,7 +18,7 @@ from same import assert_same_logs
 from churnkit.errors import DataError
 from churnkit.logs import Contract, Logs
 from churnkit.sources import FrameSource, read_logs
-from churnkit.sources.files import reading_error
+from churnkit.sources.faults import reading_error
 
 
 def set_aside(logs: Logs) -> list[tuple[int, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import resource
@@ -17,7 +18,7 @@ from made import GOOD_ROW, HEADER, failure, file, outcome, read
 
 from churnkit.errors import DataError
 from churnkit.sources import FileSource, connect
-from churnkit.sources.files import reading_error
+from churnkit.sources.faults import engine_faults, reading_error
 from churnkit.sources.files.damage import engine_says
 
 LOG = HEADER + "".join(f"c{n},2024-01-{1 + n % 28:02d},{n}\n" for n in range(5000))
@@ -197,6 +198,33 @@ def test_a_full_disk_is_no_fault_of_the_file():
     )
     told = reading_error([FileSource("x.csv")], error)
     assert told.found == "x.csv: there is not enough memory or room for temporary files"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.OutOfMemoryException("failed to pin block of size 256.0 KiB"),
+        OSError(errno.ENOSPC, "there is not enough space on the disk"),
+        OSError("Out of Memory Error: failed to pin block"),  # within a stream
+        OSError("IO Error: Could not write file: No space left on device"),
+    ],
+)
+def test_where_there_is_no_room_the_source_is_named(error):
+    with pytest.raises(DataError) as told, engine_faults([FileSource("x.csv")]):
+        raise error
+    assert told.value.found == "x.csv: there is not enough memory or room for temporary files"
+
+
+def test_whoever_stops_the_engine_within_a_stream_stops_the_run():
+    with pytest.raises(KeyboardInterrupt), engine_faults([FileSource("x.csv")]):
+        raise OSError("Invalid Input Error: KeyboardInterrupt: ")
+
+
+def test_what_is_no_fault_of_the_engine_passes_as_it_is():
+    fault = PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(PermissionError) as told, engine_faults([FileSource("x.csv")]):
+        raise fault
+    assert told.value is fault
 
 
 # ── Random damage ───────────────────────────────────────────────────────────────────────────

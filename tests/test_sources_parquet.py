@@ -19,8 +19,8 @@ from made import LAX, failure, file, notes, read, table
 from churnkit.errors import DataError
 from churnkit.logs import Logs
 from churnkit.sources import FileSource, connect, read_logs
+from churnkit.sources.faults import engine_faults, reading_error
 from churnkit.sources.files import pages as pages_module
-from churnkit.sources.files import reading_error
 from churnkit.sources.frames import FrameSource
 from churnkit.sources.proposal import propose
 
@@ -219,10 +219,8 @@ def test_the_damaged_one_of_several_files_is_named(name, tmp_path):
 def readable(source: FileSource) -> None:
     with connect() as con:
         rows = source.attach(con, "purchases")
-        try:
+        with engine_faults([source]):
             con.execute(f"SELECT bit_xor(hash(COLUMNS(*))) FROM {rows.table}").fetchall()
-        except duckdb.Error as error:
-            raise reading_error([source], error) from error
 
 
 def test_a_damaged_page_is_told_by_read_logs(tmp_path):

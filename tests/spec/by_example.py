@@ -3,8 +3,9 @@
 An example is the docstring of a test. Its tables have a title each: a log (``purchases:``), a
 declaration (``instruments:``, ``kinds:``), or a cutoff (``2024-03-01:``, with its zone after a
 comma if it is not UTC), under which stand the features of every customer who has a row. An empty
-cell is a missing value, ``10/37`` a fraction, ``~14.1`` true to its last digit. What has no title
-is an explanation. `docs/generate.py` shows examples as they stand.
+cell is a missing value, ``10/37`` a fraction, ``~14.1`` true to its last digit, and a category
+stands there by its name. Columns of ``customers:`` that are none of the contract are static. What
+has no title is an explanation. `docs/generate.py` shows examples as they stand.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tables import drawn
 
 from churnkit.clock import Cutoff
 from churnkit.features import FeatureSpec, build_features
-from churnkit.logs import DEFAULT_INSTRUMENTS, SCHEMAS, Contract, Instrument, Logs
+from churnkit.logs import DEFAULT_INSTRUMENTS, SCHEMAS, Contract, Instrument, LogMapping, Logs
 from churnkit.sources import read_logs
 
 
@@ -63,7 +64,11 @@ def logs_of(tables: dict[str, str], zone: str) -> Logs:
         low, high = float(row.pop("low")), float(row.pop("high"))
         instruments[row["name"]] = Instrument(low=low, high=high, **row)
     kinds = drawn(tables["kinds"]) if "kinds" in tables else drawn("event | kind")
+    people = drawn(tables.get("customers", "customer")).columns
+    known = {column.name for column in SCHEMAS["customers"].columns}
+    static = tuple(name for name in people if name not in known)
     contract = Contract(
+        mappings={"customers": LogMapping(static=static)},
         kinds=dict(zip(kinds["event"], kinds["kind"], strict=True)),
         instruments=tuple(instruments.values()),
         zone=zone,
@@ -78,7 +83,11 @@ def assert_features(logs: Logs, cutoff: Cutoff, table: str) -> None:
     spec = FeatureSpec.learn(logs, cutoff).limited_to(expected.columns)
     built = build_features(logs, cutoff, spec)
     assert built.customer_id.tolist() == expected.index.tolist()
+    codes = {column.name for column in spec.columns() if column.is_category}
     for name, values in built.columns.items():
+        if name in codes:
+            assert built.class_of(name).tolist() == expected[name].tolist()
+            continue
         for customer, value, cell in zip(expected.index, values, expected[name], strict=True):
             assert is_told(value, cell), f"{name} of {customer}: {value}, not {cell}"
 

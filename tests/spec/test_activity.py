@@ -51,3 +51,28 @@ def test_events_are_mapped_to_kinds():
     customer | support_opened_count_all | tickets_open
     anna     | 1                        | 1
     """
+
+
+@example
+def test_values_of_events_are_told_kind_by_kind():
+    """
+    An event without a value counts, but says nothing of the value. Logins never have one.
+
+    activity:
+    customer | ts         | event | value
+    anna     | 2022-01-01 | quiz  | 100
+    anna     | 2024-01-01 | quiz  | 60
+    anna     | 2024-02-01 | quiz  | 0
+    anna     | 2024-02-10 | quiz  |
+    anna     | 2024-03-01 | quiz  | 7
+    anna     | 2024-02-10 | login |
+    ben      | 2024-02-10 | quiz  |
+    cleo     | 2024-02-10 | quiz  | 50
+    cleo     | 2024-02-10 | quiz  | 20.5
+
+    2024-03-01:
+    customer | quiz_value_last | quiz_value_mean_365d | quiz_value_mean_all | quiz_count_all
+    anna     | 0               | 30                   | 160/3               | 4
+    ben      |                 |                      |                     | 1
+    cleo     | 50              | 35.25                | 35.25               | 2
+    """
