@@ -6,7 +6,9 @@
     ├── ConfigError               2   usage, churnkit.toml
     ├── DataError                 3   the data breaks its contract
     ├── GateRefused               4   a quality gate said no
-    └── BundleError               5   the model bundle is not what it claims
+    ├── BundleError               5   the model bundle is not what it claims
+    ├── Busy                     75   another run holds the lock
+    └── NothingToDo              99   all of it is done already
 """
 
 from __future__ import annotations
@@ -60,6 +62,18 @@ class BundleError(ChurnkitError):
     """A model bundle is damaged, incomplete, or holds what it must not."""
 
     exit_code = 5
+
+
+class Busy(ChurnkitError):
+    """Another run is at work in the same place; to be tried again later."""
+
+    exit_code = 75
+
+
+class NothingToDo(ChurnkitError):
+    """What was asked for is there already, made from the same inputs."""
+
+    exit_code = 99
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from churnkit import __version__
-from churnkit.errors import ChurnkitError
+from churnkit.cli.application import (
+    TOML,
+    AsOf,
+    Config,
+    Json,
+    app,
+    features,
+    lights,
+    models,
+    outcomes,
+)
 
-
-class _Group(TyperGroup):
-    """Turns the faults of churnkit into one message and their exit code."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except ChurnkitError as error:
-            from churnkit.terminal import printable
-
-            typer.echo(f"Error: {printable(str(error))}", err=True)
-            raise typer.Exit(error.exit_code) from error
-        except RuntimeError as error:
-            if str(error) != _INTERRUPTED:
-                raise
-            raise KeyboardInterrupt from error
+_CUTOFFS = 12  # a year of months
 
 
 class ChurnChoice(StrEnum):
@@ -36,53 +29,6 @@ class ChurnChoice(StrEnum):
     no_purchase = "no_purchase"
     no_activity = "no_activity"
     event = "event"
-
-
-app = typer.Typer(
-    cls=_Group,
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    help="Which customers are about to leave, why, and whom to call first.\n\n"
-    "The way: **init** → **check** → **train** → **score**. Or look first: **demo**.\n\n"
-    "Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 the data break their "
-    "contract, 4 a quality gate refused, 5 the model bundle is not what it claims.",
-)
-
-features = typer.Typer(no_args_is_help=True, help="Show the features, or write their table.")
-app.add_typer(features, name="features")
-models = typer.Typer(invoke_without_command=True)
-app.add_typer(models, name="models")
-lights = typer.Typer(no_args_is_help=True, help="Override lights, and try other policies.")
-app.add_typer(lights, name="lights")
-outcomes = typer.Typer(no_args_is_help=True, help="Record what was done, and see if it helped.")
-app.add_typer(outcomes, name="outcomes")
-
-Config = Annotated[
-    Path, typer.Option("--config", help="The settings of the project.", show_default=True)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
-AsOf = Annotated[
-    str,
-    typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
-]
-_TOML = Path("churnkit.toml")
-_CUTOFFS = 12  # a year of months
-_INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"churnkit {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
-    ] = False,
-) -> None: ...
 
 
 @app.command(epilog="Example: `churnkit init --purchases orders.csv --horizon 60`")
@@ -116,7 +62,7 @@ def init(
         int, typer.Option(min=1, max=3650, help="Days in which a customer was alive.")
     ] = 180,
     timezone: Annotated[str, typer.Option(help="Business time zone.")] = "UTC",
-    config: Config = _TOML,
+    config: Config = TOML,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -154,7 +100,7 @@ def init(
 @app.command(epilog="Example: `churnkit check --html check.html`")
 def check(
     html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Check every log: rows set aside and why, what is odd, when, who, and what is too little."""
@@ -173,7 +119,7 @@ def check(
 
 
 @features.command("list", epilog="Example: `churnkit features list`")
-def list_(config: Config = _TOML, as_json: Json = False) -> None:
+def list_(config: Config = TOML, as_json: Json = False) -> None:
     """Show every feature with its unit, windows, expected direction and meaning.
 
     With a churnkit.toml its windows and the features of its own file are shown, too.
@@ -182,7 +128,7 @@ def list_(config: Config = _TOML, as_json: Json = False) -> None:
     from churnkit.config import load_settings
     from churnkit.project import list_features
 
-    there = config.exists() or config != _TOML
+    there = config.exists() or config != TOML
     listed = list_features(load_settings(config) if there else None)
     if as_json:
         terminal.print_json({"features": listed})
@@ -209,7 +155,7 @@ def build(
             help="So many cutoffs, the last one at --as-of; 12 if only --every is given, else 1.",
         ),
     ] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Write the feature table of every known customer, as it stood at one or several moments."""
@@ -234,7 +180,7 @@ def audit(
     customers: Annotated[int, typer.Option(min=1, help="How many of them are looked at.")] = 200,
     cutoffs: Annotated[int, typer.Option(min=1, max=100, help="At how many moments.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample and the trials.")] = 0,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Prove on your own logs that no feature, built-in or your own, sees the future.
@@ -280,7 +226,7 @@ def train(
     tune_minutes: Annotated[
         float | None, typer.Option(min=0.001, max=10_080, help="Tune: no longer than this.")
     ] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Train, test on later cutoffs beside plain rules, register, and use it if it is better."""
@@ -314,7 +260,7 @@ def backtest(
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Test every model at every cutoff that the history allows, each made anew before it.
@@ -338,7 +284,7 @@ def backtest(
 
 
 @models.callback(epilog="Example: `churnkit models`")
-def list_models(context: typer.Context, config: Config = _TOML, as_json: Json = False) -> None:
+def list_models(context: typer.Context, config: Config = TOML, as_json: Json = False) -> None:
     """Show every version: when it was trained, how good it was at its test, which one scores."""
     if context.invoked_subcommand is not None:
         # What is given before a subcommand holds for it, unless it is given its own.
@@ -359,7 +305,7 @@ def list_models(context: typer.Context, config: Config = _TOML, as_json: Json = 
 @models.command(epilog="Example: `churnkit models push models/lightgbm-2011-09-10`")
 def push(
     bundle: Annotated[Path, typer.Argument(help="A folder that training wrote.")],
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Log and register a bundle that was kept when the registry could not be reached."""
@@ -380,7 +326,7 @@ def push(
 @app.command(epilog="Example: `churnkit promote 3`")
 def promote(
     version: Annotated[str, typer.Argument(help="Its number, or `challenger`.")],
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Make a version the champion, which scores, once its bundle is verified."""
@@ -397,7 +343,7 @@ def promote(
 
 
 @app.command(epilog="Example: `churnkit rollback`")
-def rollback(config: Config = _TOML, as_json: Json = False) -> None:
+def rollback(config: Config = TOML, as_json: Json = False) -> None:
     """Make the version champion again that was it before; as often as there were others."""
     from churnkit import terminal
     from churnkit.config import load_settings
@@ -427,7 +373,7 @@ def score(
             help="Also the risk in so many days (of a hazard), in file and report; repeatable.",
         ),
     ] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Score every customer at risk, assign lights, and write scores and report."""
@@ -457,7 +403,7 @@ def explain(
     model: Annotated[
         Path | None, typer.Option("--model", help="A bundle instead of the champion.")
     ] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Tell why one customer has its probability and light, and what moved them since a day.
@@ -485,7 +431,7 @@ def calls(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; by default beside the reports.")
     ] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Write what is to be done: a list per owner, JSON lines for a webhook, a calendar of calls.
@@ -514,7 +460,7 @@ def record_outcomes(
             "result, cost, note."
         ),
     ],
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Keep what was done and what came of it; all rows of a file or none."""
@@ -543,7 +489,7 @@ def report_outcomes(
     model: Annotated[
         Path | None, typer.Option("--model", help="A bundle instead of the champion.")
     ] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Show whether acting helps: churn of those treated against those held out by chance.
@@ -575,7 +521,7 @@ def simulate_lights(
     ] = None,
     weeks: Annotated[int, typer.Option(min=3, max=104, help="How many weekly scorings.")] = 8,
     html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Show what policies would have done in past weeks, side by side, and what came of it.
@@ -618,7 +564,7 @@ def set_light(
     ],
     owner: _By,
     reason: _Why,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Give a customer a light until a day, whatever the score says.
@@ -647,7 +593,7 @@ def clear_light(
     ],
     owner: _By,
     reason: _Why,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Take the override of a customer back; that it was there stays on record."""
@@ -669,7 +615,7 @@ def list_lights(
     everything: Annotated[
         bool, typer.Option("--all", help="Every entry that was ever made, in order.")
     ] = False,
-    config: Config = _TOML,
+    config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Show the overrides that hold on a day."""

@@ -1,0 +1,77 @@
+"""The application: its groups of commands, the options they share, and how faults are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from churnkit import __version__
+from churnkit.errors import ChurnkitError
+
+_INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
+
+
+class _Group(TyperGroup):
+    """Turns the faults of churnkit into one message and their exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ChurnkitError as error:
+            from churnkit.terminal import printable
+
+            typer.echo(f"Error: {printable(str(error))}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except RuntimeError as error:
+            if str(error) != _INTERRUPTED:
+                raise
+            raise KeyboardInterrupt from error
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Which customers are about to leave, why, and whom to call first.\n\n"
+    "The way: **init** → **check** → **train** → **score**. Or look first: **demo**.\n\n"
+    "Exit codes: 0 done, 1 unexpected, 2 usage or configuration, 3 the data break their "
+    "contract, 4 a quality gate refused, 5 the model bundle is not what it claims, 75 another run "
+    "holds the lock, 99 nothing to do.",
+)
+
+features = typer.Typer(no_args_is_help=True, help="Show the features, or write their table.")
+app.add_typer(features, name="features")
+models = typer.Typer(invoke_without_command=True)
+app.add_typer(models, name="models")
+lights = typer.Typer(no_args_is_help=True, help="Override lights, and try other policies.")
+app.add_typer(lights, name="lights")
+outcomes = typer.Typer(no_args_is_help=True, help="Record what was done, and see if it helped.")
+app.add_typer(outcomes, name="outcomes")
+
+Config = Annotated[
+    Path, typer.Option("--config", help="The settings of the project.", show_default=True)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
+AsOf = Annotated[
+    str,
+    typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
+]
+TOML = Path("churnkit.toml")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"churnkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None: ...
