@@ -26,17 +26,18 @@ def whole_file(path: Path) -> Iterator[Path]:
     ConfigError
         If the folder cannot be written to; an existing file stays as it was.
     """
-    with _writable(path):
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
     aside = Path(name)
     try:
-        with _writable(path):
+        with writable(path):
             yield aside
-            _flush(aside)
+            flush(aside)
             aside.chmod(0o644)
             aside.replace(path)
+            flush(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -52,14 +53,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
     ConfigError
         If the parent folder cannot be written to.
     """
-    with _writable(path):
+    with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        with _writable(path):
+        with writable(path):
             yield aside
             for file in aside.rglob("*"):
-                _flush(file)
+                flush(file)
             aside.chmod(0o755)
             _become(aside, path)
     finally:
@@ -74,7 +75,7 @@ def made_folder(path: Path) -> Path:
     ConfigError
         If it cannot be made.
     """
-    with _writable(path):
+    with writable(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -92,7 +93,14 @@ def _become(aside: Path, path: Path) -> None:
 
 
 @contextmanager
-def _writable(path: Path) -> Iterator[None]:
+def writable(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses in the block into a message that names the path.
+
+    Raises
+    ------
+    ConfigError
+        In place of an `OSError`.
+    """
     try:
         yield
     except OSError as error:
@@ -102,7 +110,8 @@ def _writable(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, written to the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

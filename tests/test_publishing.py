@@ -1,0 +1,524 @@
+"""The store of published scores: whole runs behind one pointer, verified by whoever reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from killed import Zygote, key_of, publish, table_of, zygote
+
+import churnkit
+from churnkit.errors import Busy, ConfigError, DataError
+from churnkit.publishing import ScoreStore, StaleScores, content_hash
+from churnkit.sinks import write_csv
+
+DAY, NEXT = "2024-05-15", "2024-05-22"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ScoreStore:
+    """A store with a run of two days."""
+    for seed, day in ((1, DAY), (2, NEXT)):
+        publish(tmp_path / "scores", seed, day)
+    return ScoreStore(tmp_path / "scores")
+
+
+def file_of(store: ScoreStore, day: str, ending: str = "parquet") -> Path:
+    manifest = store.manifest(day)
+    return store.folder / f"as_of={day}" / f"{manifest.run}.{ending}"
+
+
+def files(store: ScoreStore) -> dict[str, bytes]:
+    whole = (path for path in store.folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(store.folder)): p.read_bytes() for p in whole if p.name != ".lock"}
+
+
+# ── What is published is what is read ───────────────────────────────────────────────────────
+
+
+def test_what_was_written_is_read_back(store):
+    expected = table_of(1, DAY).to_pandas()
+    pd.testing.assert_frame_equal(store.read(DAY), expected)
+    pd.testing.assert_frame_equal(
+        churnkit.read_scores(DAY, store.folder, ["light", "customer_id"]),
+        expected[["light", "customer_id"]],
+    )
+    newest = churnkit.read_scores(folder=store.folder)
+    pd.testing.assert_frame_equal(newest, table_of(2, NEXT).to_pandas())
+    assert store.days() == (DAY, NEXT)
+
+
+def test_a_manifest_tells_where_scores_come_from(store):
+    told = json.loads(file_of(store, DAY, "json").read_text())
+    assert told["run"] == key_of(1)[:12]
+    assert (told["as_of"], told["key"], told["previous"]) == (DAY, key_of(1), None)
+    assert told["model"] == {"version": "1"}
+    assert told["file"]["rows"] == len(table_of(1))
+    assert told["content"] == content_hash(table_of(1, DAY))
+    pointer = json.loads((store.folder / "current.json").read_text())
+    assert pointer["newest"] == NEXT
+    assert pointer["days"][DAY]["run"] == told["run"]
+
+
+def test_pages_of_the_file_have_checksums(store):
+    import pyarrow.parquet as pq
+
+    path = file_of(store, DAY)
+    data = bytearray(path.read_bytes())
+    data[200] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(OSError, match="checksum"):
+        pq.read_table(path, page_checksum_verification=True)
+
+
+def test_the_same_inputs_are_published_once(store):
+    before = files(store)
+    again = publish(store.folder, 1, DAY)
+    assert again == store.manifest(DAY)
+    assert files(store) == before
+
+
+def test_forced_runs_have_names_of_their_own_and_the_same_content(store):
+    first = store.manifest(DAY)
+    second, third = (publish(store.folder, 1, DAY, force=True) for _ in range(2))
+    assert [m.run for m in (first, second, third)] == [
+        first.run, f"{first.run}-2", f"{first.run}-3",
+    ]  # fmt: skip
+    assert (third.sequence, third.previous) == (3, second.run)
+    assert first.content == second.content == third.content
+    assert store.manifest(DAY) == third
+
+
+def test_inputs_that_turn_back_are_published_anew(store):
+    first = store.manifest(DAY)
+    publish(store.folder, 7, DAY)
+    back = publish(store.folder, 1, DAY)
+    assert back.run == f"{first.run}-2"
+    assert back.content == first.content
+    assert [one.run for one in store.runs() if one.as_of == DAY] == [
+        first.run, key_of(7)[:12], back.run,
+    ]  # fmt: skip
+
+
+def test_an_older_day_does_not_become_the_newest(store):
+    publish(store.folder, 9, "2024-01-01")
+    assert churnkit.read_scores(folder=store.folder)["as_of"].iloc[0] == NEXT
+
+
+def test_a_run_that_is_not_published_leaves_nothing(store):
+    before = files(store)
+    with store.lock(), store.publication("2024-06-01", key_of(3)) as publication:
+        publication.write(table_of(3))
+    assert files(store) == before
+
+    def fail() -> None:
+        with store.lock(), store.publication(DAY, key_of(3)) as failing:
+            failing.write(table_of(3))
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        fail()
+    assert files(store) == before
+
+
+def test_rows_of_other_columns_are_refused(store):
+    with store.lock(), store.publication(DAY, key_of(3)) as publication:
+        publication.write(table_of(3))
+        with pytest.raises(DataError, match="light string → absent"):
+            publication.write(table_of(3).drop_columns("light"))
+    with (
+        store.lock(),
+        store.publication(DAY, key_of(3)) as publication,
+        pytest.raises(DataError, match="nothing is to be published"),
+    ):
+        publication.publish({})
+
+
+# ── The hash of the content ─────────────────────────────────────────────────────────────────
+
+CELLS = st.tuples(
+    st.one_of(st.none(), st.text(max_size=3)),
+    st.one_of(st.none(), st.floats(width=32)),
+    st.one_of(st.none(), st.integers(-3, 3)),
+    st.one_of(st.none(), st.booleans()),
+)
+
+
+def rows_table(rows: list[tuple[object, ...]]) -> pa.Table:
+    types = (pa.string(), pa.float64(), pa.int64(), pa.bool_())
+    columns = [pa.array([row[k] for row in rows], kind) for k, kind in enumerate(types)]
+    return pa.table(dict(zip("tfib", columns, strict=True)))
+
+
+@given(st.lists(CELLS, max_size=12), st.lists(st.integers(0, 12), max_size=3))
+def test_content_does_not_depend_on_chunks_or_encodings(rows, cuts):
+    whole = rows_table(rows)
+    borders = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
+    parts = [whole.slice(a, b - a) for a, b in pairwise(borders)]
+    cut = pa.concat_tables(parts)
+    texts = cut["t"].cast(pa.large_string())
+    other = cut.set_column(0, "t", texts.dictionary_encode()).replace_schema_metadata({"x": "y"})
+    assert content_hash(whole) == content_hash(cut) == content_hash(other)
+
+
+@given(st.lists(CELLS, min_size=1, max_size=6), st.data())
+def test_content_depends_on_every_value(rows, data):
+    place = data.draw(st.integers(0, len(rows) - 1))
+    other = data.draw(CELLS)
+    changed = [*rows[:place], other, *rows[place + 1 :]]
+    same = repr(rows_table(rows).to_pydict()) == repr(rows_table(changed).to_pydict())
+    assert (content_hash(rows_table(rows)) == content_hash(rows_table(changed))) == same
+
+
+def test_a_gap_is_not_an_empty_text_and_not_nan():
+    texts, numbers = [["ab", ""], ["a", "b"], ["ab", None]], [[0.0], [None], [np.nan], [-0.0]]
+    told = [content_hash(pa.table({"x": pa.array(t, pa.string())})) for t in texts]
+    told += [content_hash(pa.table({"x": pa.array(n, pa.float64())})) for n in numbers]
+    assert len(set(told)) == len(told)
+
+
+# ── Damage ──────────────────────────────────────────────────────────────────────────────────
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "flipped": flip,
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "emptied": lambda path: path.write_bytes(b""),
+    "removed": Path.unlink,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("ending", ["parquet", "json"])
+def test_damage_is_named_with_the_last_good_run(store, ending, damage):
+    path = file_of(store, NEXT, ending)
+    good = store.manifest(DAY)
+    DAMAGE[damage](path)
+    with pytest.raises(DataError) as error:
+        churnkit.read_scores(NEXT, store.folder)
+    assert str(path) in error.value.found
+    assert f"The last good run is {good.run} of {DAY}" in error.value.mend
+    with pytest.warns(StaleScores, match=rf"{path.name}.*scores of {DAY} \(run {good.run}\)"):
+        served = churnkit.read_scores(folder=store.folder)
+    pd.testing.assert_frame_equal(served, table_of(1, DAY).to_pandas())
+    # The next run of that day mends it.
+    mended = publish(store.folder, 2, NEXT)
+    assert mended.run == f"{key_of(2)[:12]}-2"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        pd.testing.assert_frame_equal(store.newest(), table_of(2, NEXT).to_pandas())
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "emptied"])
+def test_a_damaged_pointer_is_told_and_mended_by_removing_it(store, damage):
+    pointer = store.folder / "current.json"
+    before = pointer.read_bytes()
+    DAMAGE[damage](pointer)
+    kept = files(store)
+    for attempt in (lambda: store.read(DAY), lambda: publish(store.folder, 5, DAY)):
+        with pytest.raises(DataError, match=r"current\.json is damaged") as error:
+            attempt()
+        assert "Remove" in error.value.mend
+    with pytest.warns(StaleScores):
+        assert store.newest()["as_of"].iloc[0] == NEXT
+    assert files(store) == kept
+    pointer.unlink()
+    with store.lock():
+        pass
+    assert pointer.read_bytes() == before
+
+
+def test_a_pointer_to_a_missing_run_serves_the_last_good_one(store):
+    shutil.rmtree(store.folder / f"as_of={NEXT}")
+    with pytest.raises(DataError, match="is not there"):
+        store.read(NEXT)
+    with pytest.warns(StaleScores):
+        assert store.newest()["as_of"].iloc[0] == DAY
+
+
+def test_a_manifest_of_another_run_is_not_believed(store):
+    shutil.copy(file_of(store, DAY, "json"), file_of(store, NEXT, "json"))
+    with pytest.raises(DataError, match="is not the manifest that"):
+        store.read(NEXT)
+
+
+@pytest.mark.parametrize("name", ["pointer", "manifest"])
+def test_a_newer_format_is_refused(store, name):
+    path = store.folder / "current.json" if name == "pointer" else file_of(store, NEXT, "json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    with pytest.raises(ConfigError, match="written by a newer churnkit"):
+        churnkit.read_scores(folder=store.folder)
+
+
+def test_what_is_not_there_is_told(store, tmp_path):
+    with pytest.raises(DataError, match="no scores are published in"):
+        churnkit.read_scores(folder=tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no scores as of 2024-05-16") as error:
+        churnkit.read_scores("2024-05-16", store.folder)
+    assert f"There are {DAY}, {NEXT}." in error.value.mend
+    with pytest.raises(DataError, match="no column 'lights'") as lacking:
+        churnkit.read_scores(None, store.folder, ["lights"])
+    assert "Did you mean 'light'?" in lacking.value.mend
+
+
+def test_a_reader_follows_a_pointer_that_moves_meanwhile(store, monkeypatch):
+    """The run it was reading is pruned: it reads the one that took its place."""
+    whole, moved = store.verified, []
+
+    def read(manifest, columns):
+        if not moved:
+            moved.append(publish(store.folder, 5, DAY))
+            with store.lock():
+                store.prune(keep=1)
+        return pd.read_parquet(whole(manifest))
+
+    monkeypatch.setattr(store, "_frame", read)
+    pd.testing.assert_frame_equal(store.read(DAY), table_of(5, DAY).to_pandas())
+
+
+# ── Retention and what was left behind ──────────────────────────────────────────────────────
+
+
+def test_old_runs_are_pruned_oldest_first_and_published_ones_stay(store):
+    for seed in (3, 4, 5):
+        publish(store.folder, seed, DAY)
+    with store.lock():
+        gone = store.prune(keep=2)
+        assert gone == tuple(f"{DAY}/{key_of(seed)[:12]}" for seed in (1, 3))
+        assert store.prune(keep=2) == ()
+    assert [one.run for one in store.runs()] == [key_of(seed)[:12] for seed in (4, 5, 2)]
+    # A name is never given twice, also where its run is gone.
+    assert publish(store.folder, 1, DAY).run == f"{key_of(1)[:12]}-2"
+
+
+def test_old_days_are_pruned_whole(store):
+    for place in range(3):
+        publish(store.folder, 10 + place, f"2024-06-0{place + 1}")
+    (store.folder / f"as_of={DAY}" / "notes.txt").write_text("mine")
+    with store.lock():
+        store.prune(keep=3, days=2)
+    assert store.days() == ("2024-06-02", "2024-06-03")
+    left = {path.name for path in store.folder.iterdir()}
+    assert left == {".lock", "current.json", f"as_of={DAY}", "as_of=2024-06-02", "as_of=2024-06-03"}
+    assert [path.name for path in (store.folder / f"as_of={DAY}").iterdir()] == ["notes.txt"]
+
+
+def test_leftovers_are_removed_and_nothing_foreign(store):
+    day = store.folder / f"as_of={DAY}"
+    run = "0123456789ab"
+    ours = [
+        day / f"{run}.parquet", day / f".{run}.parquet.a1b2c3d4", day / f".{run}.json.abcdefgh",
+        store.folder / ".current.json.12345678",
+    ]  # fmt: skip
+    foreign = [
+        day / "notes.txt", day / ".hidden.parquet.a1b2c3d4", store.folder / "scores.parquet",
+        store.folder / f"{run}.parquet", day / "0123.parquet", day / f".{run}.parquet.swp",
+    ]  # fmt: skip
+    for path in (*ours, *foreign):
+        path.write_bytes(b"x")
+    # A whole run that was killed just before the pointer.
+    publish(store.folder, 8, "2024-04-01")
+    pointer = json.loads((store.folder / "current.json").read_text())
+    unseen = store.folder / "as_of=2024-04-01"
+    before = ScoreStore(store.folder)
+    with before.lock():
+        told = before._pointer()
+        del told["2024-04-01"]
+        before._write_pointer(told)
+    assert "2024-04-01" in pointer["days"]
+    with store.lock():
+        pass
+    assert [path for path in ours if path.exists()] == []
+    assert [path for path in foreign if not path.exists()] == []
+    assert not [path for path in unseen.iterdir() if path.suffix in {".json", ".parquet"}]
+    assert store.days() == (DAY, NEXT)
+
+
+def test_runs_are_written_with_the_lock_held(store):
+    with pytest.raises(RuntimeError), store.publication(DAY, key_of(3)):
+        pass
+    with pytest.raises(RuntimeError):
+        store.prune(1)
+    with store.lock(), pytest.raises(ValueError, match="no hash"), store.publication(DAY, "../x"):
+        pass
+
+
+# ── reliability.md 1 to 4: killed, full, twice at once, run again ───────────────────────────
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Zygote]:
+    with zygote() as ready:
+        yield ready
+
+
+def check_after_a_kill(store: ScoreStore, old: dict[str, bytes], known: dict[str, int]) -> str:
+    """Old scores are bit-identical, the pointer names a whole run; its name."""
+    now = files(store)
+    assert {name: now[name] for name in old} == old
+    assert store.days() == (DAY,)
+    run = store.manifest(DAY).run
+    pd.testing.assert_frame_equal(store.read(DAY), table_of(known[run], DAY).to_pandas())
+    return run
+
+
+def test_1_kill_9_at_any_step_of_publishing_changes_nothing_published(forks, tmp_path):
+    store = ScoreStore(tmp_path)
+    publish(tmp_path, 1, DAY)
+    first = {name: data for name, data in files(store).items() if name != "current.json"}
+    known, ends, step = {key_of(1)[:12]: 1, key_of(2)[:12]: 2}, [], 0
+    while "exit 0" not in ends:
+        step += 1
+        ends.append(forks(do="publish", folder=tmp_path, seed=2, day=DAY, step=step))
+        shown = check_after_a_kill(store, first, known)
+        if shown == key_of(2)[:12]:
+            break  # killed after the pointer was replaced, or not at all
+        pointer = json.loads((tmp_path / "current.json").read_text())
+        assert pointer["days"][DAY]["run"] == key_of(1)[:12]
+    assert step > 10
+    assert publish(tmp_path, 2, DAY).run == key_of(2)[:12]  # a rerun succeeds, the lock is free
+    left = {Path(name).stem for name in files(store) if name != "current.json"}
+    assert left == {*known}  # no orphans
+
+
+def test_1_kill_9_at_random_moments_of_publishing_changes_nothing_published(forks, tmp_path):
+    store, draw = ScoreStore(tmp_path), np.random.default_rng(11)
+    publish(tmp_path, 1, DAY)
+    known, ends = {key_of(1)[:12]: 1}, []
+    for seed in range(2, 42):
+        known[key_of(seed)[:12]] = seed
+        old = {name: data for name, data in files(store).items() if name.startswith("as_of")}
+        shown = store.manifest(DAY)
+        kept = {n: d for n, d in old.items() if shown.run in n and "/." not in n}
+        ends.append(
+            forks(do="publish", folder=tmp_path, seed=seed, day=DAY, seconds=draw.uniform(0, 0.03))
+        )
+        run = check_after_a_kill(store, kept, known)
+        assert run in {shown.run, key_of(seed)[:12]}
+    assert ends.count("killed") >= 10
+    assert publish(tmp_path, 99, DAY).run == key_of(99)[:12]
+    named = {*store.manifest(DAY).earlier, key_of(99)[:12]}
+    assert {Path(name).stem for name in files(store) if name != "current.json"} == named
+
+
+def test_1_a_first_run_that_is_killed_is_published_whole_or_not_at_all(forks, tmp_path):
+    for step in range(1, 60):
+        folder = tmp_path / str(step)
+        ended = forks(do="publish", folder=folder, seed=1, day=DAY, step=step)
+        store = ScoreStore(folder)
+        assert store.days() in ((), (DAY,))
+        publish(folder, 1, DAY)
+        pd.testing.assert_frame_equal(store.read(DAY), table_of(1, DAY).to_pandas())
+        assert len(files(store)) == 3
+        if ended == "exit 0":
+            break
+    assert ended == "exit 0"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 200 kB; the test is skipped where none can be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(place)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_2_a_full_disk_is_told_and_leaves_the_old_scores(small_disk):
+    store = ScoreStore(small_disk / "scores")
+    publish(store.folder, 1, DAY)
+    before = files(store)
+    needed = store.manifest(DAY).file.size
+    filler = small_disk / "filler"
+    # Full while the rows are written, and when the manifest or the pointer is.
+    for room in (0, 4_096, needed // 2, needed + 4_096):
+        free = shutil.disk_usage(small_disk).free
+        filler.write_bytes(b"x" * (free - room))
+        with pytest.raises(ConfigError, match="No space left on device"):
+            publish(store.folder, 2, NEXT)
+        now = files(store)
+        assert {name: now[name] for name in before} == before
+        assert store.days() == (DAY,)
+        filler.unlink()
+    publish(store.folder, 2, NEXT)
+    assert set(files(store)) > set(before)
+    assert len(files(store)) == len(before) + 2  # no orphans
+    assert store.days() == (DAY, NEXT)
+
+
+def test_2_a_limit_on_the_size_of_files_is_told(store, monkeypatch):
+    import resource
+
+    before, limits = files(store), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, limits[1]))
+    try:
+        with pytest.raises(ConfigError, match="File too large"):
+            publish(store.folder, 3, DAY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert files(store) == before
+
+
+def test_2_a_store_that_is_read_only_is_told_and_still_read(small_disk):
+    store = ScoreStore(small_disk / "scores")
+    publish(store.folder, 1, DAY)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(ConfigError, match="Read-only file system"):
+        publish(store.folder, 2, DAY)
+    assert len(store.read(DAY)) == len(table_of(1))
+
+
+def test_3_of_two_runs_at_once_one_is_busy_and_kill_9_frees_the_lock(forks, store):
+    forks.begin(do="hold", folder=store.folder, seconds=0.6)
+    while not (store.folder / "held").exists():
+        pass
+    with pytest.raises(Busy, match="another run is publishing") as error:
+        publish(store.folder, 3, DAY)
+    assert error.value.exit_code == 75
+    assert forks.end() == "killed"
+    publish(store.folder, 3, DAY)
+
+
+def test_3_two_stores_of_one_process_lock_each_other_out(store):
+    with store.lock(), pytest.raises(Busy), ScoreStore(store.folder).lock():
+        pass
+
+
+# ── As a table for spreadsheets ─────────────────────────────────────────────────────────────
+
+
+def test_published_scores_as_csv_are_neutralised_and_whole(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("churnkit.sinks.csv._ROWS_AT_ONCE", 2)
+    rows = pa.table({"customer_id": ["=1+1", "b\rc", "@x", None], "p": [-0.5, 0.25, 1.0, 0.0]})
+    with store.lock(), store.publication(DAY, key_of(3)) as publication:
+        publication.write(rows)
+        publication.publish({})
+    out = tmp_path / "out" / "scores.csv"
+    assert write_csv(store.path(DAY), out) == 4
+    assert out.read_bytes() == (
+        b"customer_id,p\r\n'=1+1,-0.5\r\n\"b\rc\",0.25\r\n'@x,1.0\r\n,0.0\r\n"
+    )
