@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,9 @@ from typing import Any
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
 from churnkit.dataset import Untreating
-from churnkit.errors import ConfigError, did_you_mean
+from churnkit.errors import Busy, ConfigError, did_you_mean
 from churnkit.evaluation import Progress, silent
 from churnkit.features import FeatureSpec
-from churnkit.ledger import Ledger
 from churnkit.lights import (
     TrafficLight,
     clear_override,
@@ -46,6 +46,7 @@ def set_light(
     """
     before = _light_of(settings, customer, day)
     entry = set_override(settings.ledger, customer, light, day, until, owner, reason, before)
+    _add_to_ledger(settings)
     return asdict(entry)
 
 
@@ -53,7 +54,15 @@ def clear_light(
     settings: Settings, customer: str, day: Cutoff, owner: str, reason: str
 ) -> dict[str, Any]:
     """Take the override of a customer back; see `churnkit.lights.clear_override`."""
-    return asdict(clear_override(settings.ledger, customer, day, owner, reason))
+    entry = clear_override(settings.ledger, customer, day, owner, reason)
+    _add_to_ledger(settings)
+    return asdict(entry)
+
+
+def _add_to_ledger(settings: Settings) -> None:
+    with suppress(Busy):  # the next scoring adds it
+        known = read_overrides(settings.ledger).entries
+        settings.open_ledger().add_deeds([asdict(entry) for entry in known])
 
 
 def list_lights(settings: Settings, day: Cutoff, everything: bool = False) -> dict[str, Any]:
@@ -71,7 +80,7 @@ def list_lights(settings: Settings, day: Cutoff, everything: bool = False) -> di
 
 def _light_of(settings: Settings, customer: str, day: Cutoff) -> str:
     """The light of a customer in the latest run up to a day; empty if it was in an earlier one."""
-    ledger = Ledger(settings.ledger)
+    ledger = settings.open_ledger()
     days = [d for d in ledger.days() if has_come(settings.cutoff(d), day)]
     if not days:
         raise ConfigError(
@@ -82,11 +91,10 @@ def _light_of(settings: Settings, customer: str, day: Cutoff) -> str:
         theirs = run.loc[run["customer_id"] == customer, "light"]
         if len(theirs):
             return str(theirs.iloc[0]) if told == days[-1] else ""
-    known = ledger.read(days[-1], ("customer_id",))["customer_id"].tolist()
     raise ConfigError(
         f"customer {customer!r} is in no run up to {day}",
-        f"{did_you_mean(customer, known)}Write the id as it stands in the scores; only customers "
-        "at risk have a light.",
+        f"{did_you_mean(customer, ledger.like(customer))}Write the id as it stands in the scores; "
+        "only customers at risk have a light.",
     )
 
 
@@ -151,7 +159,7 @@ def simulate_lights(
 def _untreated(settings: Settings) -> Untreating | None:
     """What leaves out those who were acted on, if anybody was."""
     horizon_days = settings.question.horizon_days
-    return untreating(Ledger(settings.ledger), Deeds(settings.outcomes), horizon_days)
+    return untreating(settings.open_ledger(), Deeds(settings.outcomes), horizon_days)
 
 
 def _asked(settings: Settings, policies: Sequence[str]) -> dict[str, TrafficLight]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +13,11 @@ import numpy as np
 from churnkit.actions import counted, export, export_table
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
-from churnkit.errors import ChurnkitError, DataError
+from churnkit.errors import Busy, ChurnkitError, DataError
 from churnkit.evaluation import Progress, silent
 from churnkit.features import Features
-from churnkit.ledger import Ledger
+from churnkit.ledger import CaughtUp
+from churnkit.lights import read_overrides
 from churnkit.logs import CustomerLogs
 from churnkit.model import ChurnModel
 from churnkit.outcomes import (
@@ -61,7 +64,7 @@ def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) 
     DataError
         If there is no run of that day, or the store refuses.
     """
-    run = Ledger(settings.ledger).read(str(as_of))
+    run = settings.open_ledger().read(str(as_of))
     out = folder or settings.folder / settings.output.reports / f"calls-{as_of}"
     paths = export(run, out)  # refuses what is no plan
     counts = counted(run)
@@ -89,8 +92,23 @@ def record_outcomes(settings: Settings, file: Path) -> dict[str, Any]:
     ids = None if mapping is None else type(mapping)(
         fold_ids=mapping.fold_ids, calendar=mapping.calendar, decimal=mapping.decimal
     )  # fmt: skip
-    found = record(file, Ledger(settings.ledger), deeds_of(settings).folder, ids)
+    ledger, deeds = settings.open_ledger(), deeds_of(settings)
+    found = record(file, ledger, deeds.folder, ids)
+    with suppress(Busy):  # the next scoring adds it
+        ledger.add_deeds(outcomes=deeds.history())
     return {**found.told(), "says": found.says}
+
+
+def catch_up_ledger(settings: Settings) -> CaughtUp:
+    """Add to the ledger what was published, overridden and recorded, and is not there yet.
+
+    Everything it holds is kept elsewhere first, so that nothing is lost with a process that ends
+    before; see `churnkit.ledger.Ledger.catch_up`.
+    """
+    overrides = [asdict(entry) for entry in read_overrides(settings.ledger).entries]
+    return settings.open_ledger().catch_up(
+        settings.score_store(), overrides, deeds_of(settings).history()
+    )
 
 
 def report_outcomes(
@@ -125,7 +143,7 @@ def report_outcomes(
         progress("comparing treated with control")
         question = settings.asked()
         found = outcome_report(
-            Ledger(settings.ledger), deeds_of(settings), logs, question, campaign, least
+            settings.open_ledger(), deeds_of(settings), logs, question, campaign, least
         )
         progress("looking whether to rank by what acting keeps")
         ranked = _told_of_ranking(settings, bundle, logs)
@@ -174,7 +192,7 @@ def _saved(found: Ranking, features: Features, risk: np.ndarray) -> np.ndarray:
 def _ranking(
     settings: Settings, model: ChurnModel, logs: CustomerLogs, as_of: Cutoff | None = None
 ) -> Ranking:
-    assigned, end = first_assigned(Ledger(settings.ledger), None), None
+    assigned, end = first_assigned(settings.open_ledger(), None), None
     if as_of is not None:
         begun = {d: has_come(settings.cutoff(d), as_of) for d in assigned["as_of"].unique()}
         assigned = assigned[assigned["as_of"].map(begun).astype(bool)].reset_index(drop=True)

@@ -57,9 +57,9 @@ def first_assigned(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     seen = pd.Index([], dtype="object")
     campaigns: set[str] = set()
     for day in ledger.days():
-        run = ledger.read(day)
-        if "arm" not in run:  # a run of before there were campaigns
+        if "arm" not in ledger.columns(day):  # a run of before there were campaigns
             continue
+        run = ledger.read(day, _KEPT)
         chosen = run[run["arm"].isin(ARMS) & ~run["customer_id"].isin(seen)]
         campaigns |= set(chosen["campaign"])
         if campaign is not None:
@@ -69,7 +69,7 @@ def first_assigned(ledger: Ledger, campaign: str | None = None) -> pd.DataFrame:
     if not sum(map(len, parts)):
         of = f" of the campaign {campaign!r}" if campaign else ""
         raise DataError(
-            f"no run in {ledger.folder} has customers in an arm{of}",
+            f"no run in {ledger.says} has customers in an arm{of}",
             f"There are {', '.join(sorted(campaigns))}."
             if campaigns
             else "Outcomes are compared with a control: set a share in [holdout], and score.",

@@ -272,8 +272,10 @@ class _Runs:
     def of(self, day: str) -> dict[str, str]:
         """Customer → arm, on a day."""
         if day not in self._arms:
-            run = self.ledger.read(day)
-            arms = run["arm"].fillna("") if "arm" in run else [""] * len(run)
+            there = self.ledger.columns(day)
+            names = [name for name in ("customer_id", "arm") if name in there]
+            run = self.ledger.read(day, names)
+            arms = run["arm"].fillna("") if "arm" in names else [""] * len(run)
             self._arms[day] = dict(zip(run["customer_id"].astype(str), arms, strict=True))
         return self._arms[day]
 

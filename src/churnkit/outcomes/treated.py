@@ -105,8 +105,9 @@ def all_assigned(ledger: Ledger) -> pd.DataFrame:
     """
     import pandas as pd
 
-    runs = (ledger.read(day) for day in ledger.days())
-    parts = [run.loc[run["arm"].isin(ARMS), _KEPT] for run in runs if "arm" in run]
+    with_arms = (day for day in ledger.days() if "arm" in ledger.columns(day))
+    runs = (ledger.read(day, _KEPT) for day in with_arms)
+    parts = [run[run["arm"].isin(ARMS)] for run in runs]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_KEPT, dtype=str)
 
 
