@@ -328,3 +328,39 @@ def test_readers_never_see_a_mixture(store: Store) -> None:
         reader.join()
     assert seen <= {("w",), ("x",), ("y",), ("z",)}
     assert seen
+
+
+# ── The history ─────────────────────────────────────────────────────────────────────────────
+
+
+def past(store: Store) -> list[tuple[Any, ...]]:
+    name = store.sql(f"{TABLE}_history")
+    return sorted(store.rows(f"SELECT run, as_of, customer_id, light FROM {name}"))
+
+
+@pytest.fixture
+def with_history(store: Store) -> Iterator[Store]:
+    yield store
+    if not isinstance(store, Sqlite):
+        store.run(f"DROP TABLE IF EXISTS {store.sql(f'{TABLE}_history')}")
+
+
+def test_every_run_stays_in_the_history_and_the_same_run_adds_nothing(with_history: Store) -> None:
+    publish(with_history, frame(customers="ab"), run="r1")
+    publish(with_history, frame(customers="ab"), run="r1")
+    publish(with_history, frame("green", customers="bc"), run="r2")
+    assert past(with_history) == [
+        ("r1", MAY, "a", "red"), ("r1", MAY, "b", "red"),
+        ("r2", MAY, "b", "green"), ("r2", MAY, "c", "green"),
+    ]  # fmt: skip
+    assert held(with_history) == [(MAY, "b", "green"), (MAY, "c", "green")]
+
+
+def test_a_history_that_refuses_leaves_the_table_as_it_was(with_history: Store) -> None:
+    publish(with_history, frame(customers="ab"), run="r1")
+    before, known = held(with_history), past(with_history)
+    name = with_history.sql(f"{TABLE}_history")
+    with_history.run(f"ALTER TABLE {name} ADD COLUMN more int")
+    with pytest.raises(DataError, match="has also more"):
+        publish(with_history, frame("green", customers="bc"), run="r2")
+    assert (held(with_history), past(with_history)) == (before, known)

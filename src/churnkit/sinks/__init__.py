@@ -1,4 +1,4 @@
-"""Where results go: tables of SQL stores that show a publication whole or not at all."""
+"""Where results go: tables of SQL stores, and files, whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError
+from churnkit.sinks.csv import write_csv
 from churnkit.sinks.postgres import PostgresPublication
 from churnkit.sinks.publication import Publication
 from churnkit.sinks.stores import DIALECTS, StorePublication
@@ -15,7 +16,7 @@ from churnkit.sources.stores.watch import Silence, watched
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["write_table"]
+__all__ = ["write_csv", "write_table"]
 
 
 def write_table(
@@ -24,6 +25,7 @@ def write_table(
     table: str,
     key: Sequence[str] = ("as_of", "customer_id"),
     *,
+    run: str = "",
     timeout_seconds: float = 300.0,
 ) -> int:
     """Publish a frame to a table of PostgreSQL, MySQL, MariaDB or SQLite.
@@ -44,6 +46,10 @@ def write_table(
         ``churn_scores`` or ``schema.churn_scores``.
     key
         The columns that name a row; what stands in the first one is replaced as a whole.
+    run
+        The run that the rows are of. With one, they are in the same transaction added to
+        ``<table>_history``, to which rows are only ever added, with the run in a column ``run``;
+        the same run adds nothing again.
     timeout_seconds
         The longest wait for a lock, a statement or the server.
 
@@ -61,7 +67,7 @@ def write_table(
         or refuses; the table is then as it was.
     """
     address = Address.parse(url).filled()
-    told = Publication.of(frame, f"{Address.parse(url)}, table {table}", table, tuple(key))
+    told = Publication.of(frame, f"{Address.parse(url)}, table {table}", table, tuple(key), run)
     if told.rows.num_rows == 0:
         return 0
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import DataError
 from churnkit.logs.sql import literal, quoted
-from churnkit.sinks.publication import Publication
+from churnkit.sinks.publication import RUN, Publication
 from churnkit.sources.stores.address import Address
 from churnkit.sources.stores.postgres import table_sql, transaction
 
@@ -40,6 +40,9 @@ class PostgresPublication:
             yield "upserted"
             cursor.execute(self._delete(types))
             yield "replaced"
+            if self._told.run:
+                self._add_to_history()
+                yield "added to the history"
 
     def cancel(self) -> None:
         """Ask the server to end the statement."""
@@ -58,6 +61,18 @@ class PostgresPublication:
         types = self._described()
         self._told.require_same_columns(types)
         return types
+
+    def _add_to_history(self) -> None:
+        """Add the rows to the table of all runs, unless they are there."""
+        past = PostgresPublication(self._told.history(), self._address, self._seconds)
+        past._cursor = self._cursor
+        types = past._locked_types()
+        cells = ", ".join(f"{quoted(c)}::{types[c]}" for c in self._told.columns)
+        self._cursor.execute(
+            f"INSERT INTO {past._table} ({_listed((RUN, *self._told.columns))}) "
+            f"SELECT {literal(self._told.run)}, {cells} FROM pg_temp.{_ASIDE} "
+            "ON CONFLICT DO NOTHING"
+        )
 
     def _described(self) -> dict[str, str]:
         return dict(

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
+from churnkit.logs.sql import quoted
 from churnkit.sources.frames import with_arrow_zones
+from churnkit.sources.stores.statement import table_parts
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+HISTORY, RUN = "_history", "run"
+"""What the name of the table of all runs ends with, and its column that names the run."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +34,20 @@ class Publication:
         The rows; every key stands for one of them.
     key
         The columns that name a row; the first one is replaced value by value.
+    run
+        The run that the rows are of; with one they are added to the `history` as well.
     """
 
     name: str
     table: str
     rows: pa.Table
     key: tuple[str, ...]
+    run: str = ""
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, name: str, table: str, key: tuple[str, ...]) -> Publication:
+    def of(
+        cls, frame: pd.DataFrame, name: str, table: str, key: tuple[str, ...], run: str = ""
+    ) -> Publication:
         """The publication of a frame.
 
         Raises
@@ -56,7 +66,22 @@ class Publication:
                 f"{name}: the key {first} is incomplete or stands in two rows",
                 "Publish one row per key.",
             )
-        return cls(name, table, _arrow(frame, name), key)
+        if run and RUN in frame.columns:
+            raise DataError(f"{name}: the rows have a {RUN!r}", "The history needs the name.")
+        return cls(name, table, _arrow(frame, name), key, run)
+
+    def history(self) -> Publication:
+        """The same rows on their way to the table of all runs, named by run and key."""
+        import pyarrow as pa
+
+        *schema, table = table_parts(self.table)
+        runs = pa.array([self.run] * self.rows.num_rows, pa.string())
+        return Publication(
+            name=f"{self.name}{HISTORY}",
+            table=".".join(map(quoted, (*schema, f"{table}{HISTORY}"))),
+            rows=self.rows.add_column(0, RUN, runs),
+            key=(RUN, *self.key),
+        )
 
     @property
     def columns(self) -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import DataError
-from churnkit.sinks.publication import Publication
+from churnkit.sinks.publication import RUN, Publication
 from churnkit.sources.stores.address import Address
 from churnkit.sources.stores.alchemy import connection
 from churnkit.sources.stores.statement import table_parts
@@ -38,7 +38,24 @@ class StorePublication:
             for batch in told.rows.to_batches(_ROWS_AT_ONCE):
                 con.execute(table.insert(), batch.to_pylist())
                 yield "written"
+            if told.run:
+                yield from self._add_to_history(con)
             con.commit()
+
+    def _add_to_history(self, con: Connection) -> Iterator[str]:
+        """Add the rows to the table of all runs, unless they are there."""
+        from sqlalchemy import select
+
+        past = StorePublication(self._told.history(), self._address, self._seconds)
+        table = _table(past._told, con.dialect.name)
+        past._make(con, table)
+        date = self._told.key[0]
+        dates = self._told.rows[date].unique().to_pylist()
+        same = (table.c[RUN] == self._told.run) & table.c[date].in_(dates)
+        if con.execute(select(table.c[RUN]).where(same).limit(1)).first() is None:
+            for batch in past._told.rows.to_batches(_ROWS_AT_ONCE):
+                con.execute(table.insert(), batch.to_pylist())
+                yield "added to the history"
 
     def cancel(self) -> None:
         """Nothing to ask: what is not committed goes with the connection."""
