@@ -113,6 +113,7 @@ def load(folder: Path) -> ChurnModel:
             trained_on=tuple(told["trained_on"]),
             version=folder.name,
             spend=spend,
+            middle=_middle(told),
         )
         _check_use(model)
         return model
@@ -173,6 +174,19 @@ def digest(folder: Path) -> str:
     return hashlib.sha256((folder / _MANIFEST).read_bytes()).hexdigest()
 
 
+def fingerprint(model: ChurnModel) -> str:
+    """A hash of all that a model scores with; its name is not in it.
+
+    Raises
+    ------
+    BundleError
+        If the model is one that is not kept.
+    """
+    parts, boosters = _parts(model)
+    told = json.dumps([parts, boosters], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 _UNREADABLE = (
     ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
@@ -224,6 +238,8 @@ def _parts(model: ChurnModel) -> tuple[dict[str, Any], list[str]]:
         "estimator": estimator.told(),
         "spend": None if model.spend is None else model.spend.told(),
     }
+    if model.middle is not None:
+        told["middle"] = [None if np.isnan(value) else value for value in model.middle]
     columns = len(model.names)
     boosters = [(b, columns + estimator.columns_added) for b in estimator.boosters()]
     boosters += [(b, columns) for b in (model.spend.boosters() if model.spend else ())]
@@ -252,6 +268,16 @@ def _estimators(
         return restored(told["estimator"], boosters), None
     estimator = restored(told["estimator"], boosters[:first])
     return estimator, restored_spend(spend, boosters[first:])
+
+
+def _middle(told: Mapping[str, Any]) -> tuple[float, ...] | None:
+    """The medians of training; bundles written before they were kept have none."""
+    if told.get("middle") is None:
+        return None
+    middle = tuple(np.nan if value is None else float(value) for value in told["middle"])
+    _require(len(middle) == len(told["names"]), "it has another number of medians than columns")
+    _require(not np.isinf(middle).any(), "its medians are not finite")
+    return middle
 
 
 def _check_use(model: ChurnModel) -> None:

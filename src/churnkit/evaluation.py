@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,15 @@ from churnkit.errors import ConfigError, GateRefused, did_you_mean
 from churnkit.labels import Question
 from churnkit.logs import CustomerLogs
 from churnkit.metrics import Interval, evaluate, log_loss, paired_difference, proportion
-from churnkit.model import LADDER, PLAIN_RULES, ChurnModel, fit, ladder_for, rung_named
+from churnkit.model import (
+    LADDER,
+    PLAIN_RULES,
+    ChurnModel,
+    fit,
+    ladder_for,
+    medians,
+    rung_named,
+)
 
 Progress = Callable[[str], None]
 """Told what is being done now, for people who wait."""
@@ -334,4 +342,5 @@ def fit_chosen(
     learnt = build_dataset(logs, question, cutoffs, spec, result.untreated)
     if result.untreated is not None:  # it may have left nobody to learn from
         require_enough(learnt, result.recipe.least, result.recipe.least)
-    return fit(rung_named(result.chosen), learnt, question, result.recipe), learnt
+    fitted = fit(rung_named(result.chosen), learnt, question, result.recipe)
+    return replace(fitted, middle=medians(learnt.features, fitted.names)), learnt

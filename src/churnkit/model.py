@@ -218,6 +218,9 @@ class ChurnModel:
         Version in the registry, or where it was loaded from.
     spend
         What tells the spend of a customer who stays; ``None`` is last year's rate.
+    middle
+        Median of the known values of each column in training, NaN where none is known; reasons
+        compare customers with it. ``None`` where it was not kept.
     """
 
     rung: str
@@ -228,6 +231,7 @@ class ChurnModel:
     trained_on: tuple[str, ...] = ()
     version: str = "unregistered"
     spend: SpendModel | None = None
+    middle: tuple[float, ...] | None = None
 
     def churn_probability(self, features: Features) -> np.ndarray:
         """Probability of churn for each row, shape (rows,), in [0, 1].
@@ -284,6 +288,22 @@ class ChurnModel:
             return np.empty((0, len(self.names)))
         return self.estimator.contributions(self._matrix(features))
 
+    def explained(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """`churn_probability` to the last bit, and approximate contributions of its features.
+
+        Where the model has trees these are path attributions, see `churnkit.estimators.paths`, and
+        cost little more than the probability alone; else they are exact. Shapes (rows,) and
+        (rows, len(names)).
+        """
+        if not len(features):
+            return np.empty(0), np.empty((0, len(self.names)))
+        log_odds, contributions = self.estimator.explained(self._matrix(features))
+        return sigmoid(log_odds), contributions
+
+    def on_threads(self, threads: int) -> ChurnModel:
+        """The same model, predicting churn with so many threads; 0 is as many as there are."""
+        return replace(self, estimator=self.estimator.on_threads(threads))
+
     def expected_spend(self, features: Features, run_rate: np.ndarray) -> np.ndarray:
         """Net money of each row over the horizon if the customer stays, shape (rows,).
 
@@ -318,6 +338,13 @@ class ChurnModel:
                 "Build them with the specification of the model (model.spec).",
             )
         return features.matrix(self.names)
+
+
+def medians(features: Features, names: Sequence[str]) -> tuple[float, ...]:
+    """The median of the known values of some columns, NaN of a column that is never known."""
+    columns = (features.columns[name] for name in names)
+    known = (values[~np.isnan(values)] for values in columns)
+    return tuple(float(np.median(values)) if len(values) else np.nan for values in known)
 
 
 def fit(

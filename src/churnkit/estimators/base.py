@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,18 @@ _ROWS_AT_A_TIME = 16_384
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
     """Probability of given log-odds, shape kept."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)))
+
+
+def steady_product(matrix: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``matrix @ weights``, of which each row is the same to the last bit whatever is beside it.
+
+    A library for linear algebra cuts a matrix into tiles by its size, and so rounds otherwise.
+    Here the columns are added one after the other.
+    """
+    total = np.zeros(len(matrix))
+    for k in np.flatnonzero(weights):
+        total += matrix[:, k] * weights[k]
+    return total
 
 
 # scikit-learn tells no types, nor can what is derived from it.
@@ -56,6 +69,22 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def path_contributions(self, X: Any) -> np.ndarray:
         """What `contributions` gives, approximately where boosters would make it slow."""
         return self.contributions(X)
+
+    def explained(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """What `decision_function` and `path_contributions` give, to the last bit."""
+        return self.decision_function(X), self.path_contributions(X)
+
+    def on_threads(self, threads: int) -> Self:
+        """The same fitted estimator, predicting with so many threads; it shares what it learnt."""
+        same = copy(self)
+        if hasattr(same, "threads"):
+            same.threads = threads
+        for name, part in vars(self).items():
+            if isinstance(part, BinaryClassifier):
+                setattr(same, name, part.on_threads(threads))
+            elif isinstance(part, list) and part and isinstance(part[0], BinaryClassifier):
+                setattr(same, name, [member.on_threads(threads) for member in part])
+        return same
 
     def told(self) -> dict[str, Any]:
         """Kind, parameters, state and number of boosters, JSON-ready: all but the boosters.

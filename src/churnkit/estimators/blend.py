@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -73,6 +73,13 @@ class Blend(BinaryClassifier):
         """Approximate contributions, shape (rows, columns): the weighted mean."""
         return self._mean("path_contributions", self._checked(X))
 
+    def explained(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds and approximate contributions: the weighted means of the members."""
+        X = self._checked(X)
+        told = [member.explained(X) for member in self.members_]
+        log_odds, shares = zip(*told, strict=True)
+        return self._weighed(log_odds), self._weighed(shares)
+
     def recipe(self) -> dict[str, Any]:
         """Kind and weights, and the recipes of the members."""
         return {**super().recipe(), "members": [member.recipe() for member in self.members_]}
@@ -107,6 +114,9 @@ class Blend(BinaryClassifier):
 
     def _mean(self, told: str, X: np.ndarray) -> np.ndarray:
         parts = (getattr(member, told)(X) for member in self.members_)
+        return self._weighed(parts)
+
+    def _weighed(self, parts: Iterable[np.ndarray]) -> np.ndarray:
         return np.asarray(sum(w * part for w, part in zip(self.weights_, parts, strict=True)))
 
 

@@ -87,6 +87,11 @@ class Calibrated(BinaryClassifier):
         X = self._checked(X)
         return np.asarray(self.slope_ * self.estimator_.path_contributions(X))
 
+    def explained(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds and approximate contributions, both stretched."""
+        log_odds, shares = self.estimator_.explained(self._checked(X))
+        return np.asarray(self.slope_ * log_odds + self.shift_), np.asarray(self.slope_ * shares)
+
     def recipe(self) -> dict[str, Any]:
         """Kind and folds, and the recipe of the estimator."""
         return {**super().recipe(), "estimator": self.estimator_.recipe()}

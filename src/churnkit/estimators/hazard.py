@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from churnkit.estimators.base import FLOATS, BinaryClassifier, sigmoid
+from churnkit.estimators.base import FLOATS, BinaryClassifier, sigmoid, steady_product
 from churnkit.estimators.trees import ChurnClassifier
 
 _LEAST_RISK = 1e-12
@@ -114,7 +114,7 @@ class Hazard(BinaryClassifier):
         edges = self._edges()
         over = np.clip((days - edges[:-1]) / np.diff(edges), 0, 1)
         log_odds = self._log_odds_of_ends(self._checked(X))
-        return np.asarray(np.exp(-over @ np.logaddexp(0, log_odds)))
+        return np.asarray(np.exp(-steady_product(np.logaddexp(0, log_odds).T, over)))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds of no sign of life in the horizon, shape (rows,)."""
@@ -197,7 +197,7 @@ class Hazard(BinaryClassifier):
         half_way = ends - parts.sum(axis=2) / 2
         silence = np.exp(-np.logaddexp(0, half_way).sum(axis=0))
         slope = -sigmoid(half_way) / np.maximum(1 - silence, _LEAST_RISK)
-        shares = np.einsum("sr,src->rc", slope, parts[:, :, :-1])
+        shares = sum(s[:, None] * part[:, :-1] for s, part in zip(slope, parts, strict=True))
         left = _log_odds_of_silence(ends) - self.base_ - shares.sum(axis=1)
         return np.asarray(shares + left[:, None] * _proportions(shares))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from churnkit.estimators.base import BinaryClassifier
+from churnkit.estimators.base import BinaryClassifier, steady_product
 from churnkit.estimators.order import canonical_order
 
 _NO_SPREAD = 1e-9
@@ -71,16 +71,29 @@ class PlainRule(BinaryClassifier):
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds of churn, shape (rows,)."""
-        standard, missing = self._terms(_log_scaled(self._chosen(self._checked(X))))
+        return self._log_odds(*self._terms(_log_scaled(self._chosen(self._checked(X)))))
+
+    def explained(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds and contributions, of which the terms are made once."""
+        X = self._checked(X)
+        terms = self._terms(_log_scaled(self._chosen(X)))
+        return self._log_odds(*terms), self._shares(X.shape, *terms)
+
+    def _log_odds(self, standard: np.ndarray, missing: np.ndarray) -> np.ndarray:
         weights, if_missing = np.split(self.coef_, 2)
-        return np.asarray(standard @ weights + missing @ if_missing + self.intercept_)
+        known, unknown = steady_product(standard, weights), steady_product(missing, if_missing)
+        return np.asarray(known + unknown + self.intercept_)
 
     def contributions(self, X: Any) -> np.ndarray:
         """Share of each column in the log-odds, shape (rows, columns), zero for unused ones."""
         X = self._checked(X)
-        standard, missing = self._terms(_log_scaled(self._chosen(X)))
+        return self._shares(X.shape, *self._terms(_log_scaled(self._chosen(X))))
+
+    def _shares(
+        self, shape: tuple[int, ...], standard: np.ndarray, missing: np.ndarray
+    ) -> np.ndarray:
         weights, if_missing = np.split(self.coef_, 2)
-        told = np.zeros(X.shape)
+        told = np.zeros(shape)
         told[:, self._positions()] = standard * weights + missing * if_missing
         return told
 

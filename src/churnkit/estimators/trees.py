@@ -18,7 +18,7 @@ from sklearn.utils import check_consistent_length
 
 from churnkit.estimators.base import BinaryClassifier
 from churnkit.estimators.order import canonical_order
-from churnkit.estimators.paths import path_contributions
+from churnkit.estimators.paths import Paths
 
 _ROWS_FOR_BINS = 100_000  # LightGBM would look at twice as many, which is when it needs most memory
 _BINNING = {"bin_construct_sample_cnt": _ROWS_FOR_BINS, "feature_pre_filter": False}
@@ -182,9 +182,25 @@ class ChurnClassifier(BinaryClassifier):
 
     def path_contributions(self, X: Any) -> np.ndarray:
         """Approximate contributions, see `churnkit.estimators.paths`; they add up to the same."""
+        return self.explained(X)[1]
+
+    def explained(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds and approximate contributions, which one search for the leaves tells."""
         X, threads = self._checked(X), self.threads or 0
-        told = [path_contributions(booster, X, threads) for booster in self.boosters_]
-        return np.asarray(np.mean(told, axis=0))
+        told = [paths.explained(X, threads) for paths in self._paths()]
+        log_odds, shares = zip(*told, strict=True)
+        return (
+            np.asarray(reduce(np.add, log_odds) / len(told)),
+            np.asarray(reduce(np.add, shares) / len(told)),
+        )
+
+    def _paths(self) -> list[Paths]:
+        """The trees as they are looked up; taking boosters apart is slow, so it is done once."""
+        kept: list[Paths] = vars(self).get("_looked_up", [])
+        if [paths.booster for paths in kept] != self.boosters_:
+            kept = [Paths.of(booster) for booster in self.boosters_]
+            self._looked_up = kept
+        return kept
 
     def parameters(self) -> dict[str, Any]:
         """What it was made with, JSON-ready; threads aside, which are of a machine, not a model."""

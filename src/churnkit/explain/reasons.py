@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from churnkit.explain.words import change, sentence
+from churnkit.explain.words import (
+    as_told,
+    beside,
+    change,
+    companion_as_told,
+    sentence,
+    unit_codes,
+)
 from churnkit.features import FeatureColumn, Features
 from churnkit.model import ChurnModel
 
@@ -56,8 +64,9 @@ class Themes:
 
     def summed(self, contributions: np.ndarray) -> np.ndarray:
         """Contributions added up by theme, shape (rows, themes)."""
-        parts = [contributions[:, columns].sum(axis=1) for columns in self.members]
-        return np.stack(parts, axis=1)
+        # Column by column: NumPy adds a row up in an order that depends on how the table lies.
+        parts = (sum(contributions[:, k] for k in columns) for columns in self.members)
+        return np.stack(list(parts), axis=1)
 
 
 @dataclass(frozen=True)
@@ -100,14 +109,114 @@ class Reasons:
     leading: list[str]
 
 
+@dataclass(frozen=True)
+class Voices:
+    """What the reasons of some customers say, as numbers; `Phrases` puts them into words.
+
+    A sentence has a head, which tells who speaks, its way and its value, and perhaps a tail, which
+    tells the value of its companion. Of each there are few, of their combinations many.
+
+    Attributes
+    ----------
+    heads
+        The distinct heads: position of the column, whether it raises the log-odds, its value.
+    tails
+        The distinct tails: position of the column, the unit of time of its value (see
+        `churnkit.explain.words.unit_codes`), the value of its companion.
+    numbers
+        Positions of head and tail of each sentence, -1 for none, int32 of shape (rows, told, 2).
+    leading
+        Position of the leading theme of each row, -1 for none, shape (rows,).
+    """
+
+    heads: list[tuple[int, int, float]]
+    tails: list[tuple[int, int, float]]
+    numbers: np.ndarray
+    leading: np.ndarray
+
+
+class Phrases:
+    """The heads and tails of the sentences of a run, each put into words once.
+
+    Parameters
+    ----------
+    themes
+        The columns of the model.
+
+    Attributes
+    ----------
+    themes
+        The same.
+    heads, tails
+        Their texts, by their numbers.
+    """
+
+    def __init__(self, themes: Themes) -> None:
+        self.themes = themes
+        self.heads: list[str] = []
+        self.tails: list[str] = []
+        self._known: dict[str, dict[Any, int]] = {"head": {}, "tail": {}}
+
+    def numbers(self, voices: Voices) -> np.ndarray:
+        """The numbers of what voices say, of the shape of theirs."""
+        heads = [self._head(*key) for key in voices.heads]
+        tails = [self._tail(*key) for key in voices.tails]
+        of_head, of_tail = (np.array([*told, -1], dtype=np.int32) for told in (heads, tails))
+        places = of_head[voices.numbers[..., 0]], of_tail[voices.numbers[..., 1]]
+        return np.stack(places, axis=-1)
+
+    def number_of(self, text: str) -> int:
+        """The number of the text of a head, such as one of an earlier run."""
+        return _numbered(text, text, self._known["head"], self.heads)
+
+    def tail_of(self, text: str) -> int:
+        """The number of the text of a tail."""
+        return _numbered(text, text, self._known["tail"], self.tails)
+
+    def lines(self, numbers: np.ndarray, exact: np.ndarray) -> list[list[str]]:
+        """The sentences of each row in words; ≈ marks those of the rows that are not exact."""
+        marks, tails = np.where(exact, "", APPROXIMATE).tolist(), (*self.tails, "")
+        return [
+            [mark + self.heads[head] + tails[tail] for head, tail in row if head >= 0]
+            for mark, row in zip(marks, numbers.tolist(), strict=True)
+        ]
+
+    def _head(self, speaker: int, raises: int, value: float) -> int:
+        # NaN is no key, since it is not equal to itself.
+        key = speaker, raises, None if np.isnan(value) else value
+        if key not in self._known["head"]:
+            text = f"{UP if raises else DOWN} {sentence(self.themes.columns[speaker], value)}"
+            return _numbered(key, text, self._known["head"], self.heads)
+        return self._known["head"][key]
+
+    def _tail(self, speaker: int, unit: int, value: float) -> int:
+        key = speaker, unit, value
+        if key not in self._known["tail"]:
+            text = beside(self.themes.columns[speaker], unit, value)
+            return _numbered(key, text, self._known["tail"], self.tails)
+        return self._known["tail"][key]
+
+
+def _numbered(key: Any, text: str, known: dict[Any, int], texts: list[str]) -> int:
+    number = known.setdefault(key, len(texts))
+    if number == len(texts):
+        texts.append(text)
+    return number
+
+
 def reasons(
-    model: ChurnModel, features: Features, top: int = 4, *, exact: np.ndarray | None = None
+    model: ChurnModel,
+    features: Features,
+    top: int = 4,
+    *,
+    exact: np.ndarray | None = None,
+    middle: np.ndarray | None = None,
 ) -> Reasons:
     """Up to ``top`` reasons for each row, the weightiest first.
 
     Each theme speaks through one feature that pulls its way: the weightiest whose value lies
-    where more (or less) churn is expected of it, compared with the median of the rows; only if
-    there is none, the weightiest. An arrow tells whether it goes with more (↑) or less (↓) churn.
+    where more (or less) churn is expected of it, compared with the median; only if there is none,
+    the weightiest. An arrow tells whether it goes with more (↑) or less (↓) churn.
 
     Parameters
     ----------
@@ -119,33 +228,109 @@ def reasons(
         Boolean mask of the rows whose contributions are exact; the others of a model with trees
         are attributed by their paths, see `churnkit.estimators.paths`, and marked ≈. All by
         default.
+    middle
+        What values are compared with; `middle_of` the rows by default.
     """
-    themes = Themes.of(model)
+    phrases = Phrases(Themes.of(model))
+    compared = middle_of(model, features) if middle is None else middle
     said: list[list[str]] = [[] for _ in range(len(features))]
     leading = [""] * len(features)
-    middle = _middle(themes, features)
-    for rows, mark in _pieces(model, features, exact):
+    names = (*phrases.themes.names, "")  # -1 is the last one
+    for rows, is_exact in _pieces(model, features, exact):
         some = features.where(rows)
-        values = some.matrix(model.names, np.float64)
-        found = model.estimator.path_contributions(values) if mark else model.contributions(some)
-        spoken = _spoken(themes, found, _expected_pull(themes, values, middle), top)
-        sentences = _sentences(themes, some, values, spoken)
-        for row, told, theme in zip(rows, sentences, _leading(themes, spoken), strict=True):
-            said[row] = [mark + line for line in told]
-            leading[row] = theme
+        found = model.contributions(some) if is_exact else model.explained(some)[1]
+        heard = voices(phrases.themes, some, found, compared, top)
+        lines = phrases.lines(phrases.numbers(heard), np.full(len(rows), is_exact))
+        for row, told, theme in zip(rows, lines, heard.leading.tolist(), strict=True):
+            said[row], leading[row] = told, names[theme]
     return Reasons(said, leading)
+
+
+def approximates(model: ChurnModel) -> bool:
+    """Whether path attributions of a model differ from exact contributions: it has trees."""
+    return bool(model.estimator.boosters())
 
 
 def _pieces(
     model: ChurnModel, features: Features, exact: np.ndarray | None
-) -> Iterator[tuple[np.ndarray, str]]:
-    """Rows that are attributed together, and the mark of their reasons."""
-    parts = [(np.arange(len(features)), "")]
-    if exact is not None and model.estimator.boosters():
-        parts = [(np.flatnonzero(exact), ""), (np.flatnonzero(~exact), APPROXIMATE)]
-    for rows, mark in parts:
+) -> Iterator[tuple[np.ndarray, bool]]:
+    """Rows that are attributed together, and whether exactly."""
+    parts = [(np.arange(len(features)), True)]
+    if exact is not None and approximates(model):
+        parts = [(np.flatnonzero(exact), True), (np.flatnonzero(~exact), False)]
+    for rows, is_exact in parts:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            yield rows[start : start + _ROWS_AT_ONCE], mark
+            yield rows[start : start + _ROWS_AT_ONCE], is_exact
+
+
+def voices(
+    themes: Themes,
+    features: Features,
+    contributions: np.ndarray,
+    middle: np.ndarray,
+    top: int = 4,
+) -> Voices:
+    """Who speaks of each row, and what it has to say.
+
+    Parameters
+    ----------
+    themes, features
+        The columns of the model, and some customers.
+    contributions
+        What each column adds to the log-odds of each row, shape (rows, columns).
+    middle
+        See `middle_of`.
+    top
+        How many themes are told at most.
+    """
+    names = [column.name for column in themes.columns]
+
+    def expected(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        # Only of the themes told: a table of all values would cost more than all else here.
+        values = [features.columns[names[k]][rows] for k in columns]
+        return _pull(np.stack(values, axis=1, dtype=np.float64), middle, themes.signs, columns)
+
+    spoken = _spoken(themes, contributions, expected, top)
+    speaker, raises = spoken.spokesman, (spoken.weight > 0).astype(np.int64)
+    value, other = (np.full(speaker.shape, np.nan) for _ in range(2))
+    for k in np.unique(speaker[speaker >= 0]).tolist():
+        rows, slots = np.nonzero(speaker == k)
+        told = as_told(themes.columns[k], features.columns[names[k]][rows].astype(np.float64))
+        value[rows, slots] = told
+        other[rows, slots] = _companions(themes.columns[k], features, rows, told)
+    numbers = np.full((*speaker.shape, 2), -1, dtype=np.int32)
+    there, tailed = speaker >= 0, ~np.isnan(other)
+    heads, numbers[there, 0] = _distinct(speaker[there], raises[there], value[there])
+    units = unit_codes(value[tailed])
+    tails, numbers[tailed, 1] = _distinct(speaker[tailed], units, other[tailed])
+    return Voices(heads, tails, numbers, _leading(themes, spoken))
+
+
+_UP_TO = 8  # of the middle number of a triple
+
+
+def _distinct(
+    first: np.ndarray, second: np.ndarray, value: np.ndarray
+) -> tuple[list[tuple[int, int, float]], np.ndarray]:
+    """The distinct triples of two small numbers and a value, and the position of each row's."""
+    known, nth = np.unique(value, return_inverse=True)  # all NaN are one
+    code = (first * _UP_TO + second) * (len(known) + 1) + nth
+    _, at, place = np.unique(code, return_index=True, return_inverse=True)
+    columns = (first[at].tolist(), second[at].tolist(), value[at].tolist())
+    return list(zip(*columns, strict=True)), place
+
+
+def _companions(
+    column: FeatureColumn, features: Features, rows: np.ndarray, value: np.ndarray
+) -> np.ndarray:
+    """What the companion of a column has to tell of some rows; NaN where it has nothing."""
+    companion = column.companion
+    if companion is None or companion.name not in features.columns:
+        return np.full(len(rows), np.nan)
+    other = features.columns[companion.name][rows].astype(np.float64)
+    habit = features.column(companion.where)[rows] if companion.where else other
+    silent = np.isnan(value) | (value == 0) | np.isnan(habit) | (other == 0)
+    return np.where(silent, np.nan, companion_as_told(companion, other))
 
 
 @dataclass(frozen=True)
@@ -163,13 +348,14 @@ class _Spoken:
 def _spoken(
     themes: Themes,
     contributions: np.ndarray,
-    expected: np.ndarray,
+    expected: Callable[[np.ndarray, np.ndarray], np.ndarray],
     top: int,
     pulls: np.ndarray | None = None,
 ) -> _Spoken:
     """Who speaks: of the columns that pull the way of their theme the weightiest expected to.
 
-    Without ``pulls`` columns pull by their contributions.
+    ``expected`` tells for some rows and columns where their values lie, see `_pull`. Without
+    ``pulls`` columns pull by their contributions.
     """
     by_theme, pulling = themes.summed(contributions), contributions if pulls is None else pulls
     theme = np.argsort(-np.abs(by_theme), axis=1, kind="stable")[:, :top]
@@ -179,53 +365,44 @@ def _spoken(
         rows, slots = np.nonzero((theme == k) & (np.abs(weight) >= SMALLEST))
         way = np.sign(weight[rows, slots])[:, None]
         pull = pulling[np.ix_(rows, columns)] * way
-        plausible = (expected[np.ix_(rows, columns)] == way) & (pull >= SMALLEST)
+        if not len(rows):
+            continue
+        plausible = (expected(rows, columns) == way) & (pull >= SMALLEST)
         pull[plausible.any(axis=1)[:, None] & ~plausible] = -np.inf
         spokesman[rows, slots] = columns[pull.argmax(axis=1)]
     return _Spoken(weight, theme, spokesman)
 
 
-def _sentences(
-    themes: Themes, features: Features, values: np.ndarray, spoken: _Spoken
-) -> list[list[str]]:
-    rows = zip(spoken.weight.tolist(), spoken.spokesman.tolist(), strict=True)
-    return [
-        [
-            f"{UP if weight > 0 else DOWN} {_said(themes, features, values, row, speaker)}"
-            for weight, speaker in zip(weights, speakers, strict=True)
-            if speaker >= 0
-        ]
-        for row, (weights, speakers) in enumerate(rows)
-    ]
-
-
-def _leading(themes: Themes, spoken: _Spoken) -> list[str]:
-    """The weightiest theme of each row that is its own and told to raise; empty without one."""
+def _leading(themes: Themes, spoken: _Spoken) -> np.ndarray:
+    """The weightiest theme of each row that is its own and told to raise, -1 without one."""
     shared = np.array([name in _SHARED for name in themes.names], dtype=bool)
     raises = (spoken.weight > 0) & (spoken.spokesman >= 0) & ~shared[spoken.theme]
     if not raises.size:
-        return [""] * len(raises)
+        return np.full(len(raises), -1, dtype=np.int16)
     first = np.take_along_axis(spoken.theme, raises.argmax(axis=1)[:, None], axis=1)[:, 0]
-    any_of = np.asarray(raises.any(axis=1))
-    return [themes.names[theme] if any_of[row] else "" for row, theme in enumerate(first)]
+    return np.where(raises.any(axis=1), first, -1).astype(np.int16)
 
 
 def _said(themes: Themes, features: Features, values: np.ndarray, row: int, speaker: int) -> str:
-    column = themes.columns[speaker]
-    return sentence(column, float(values[row, speaker]), _others(column, features, row))
+    column, rows = themes.columns[speaker], np.array([row])
+    value = as_told(column, values[rows, speaker])
+    other = float(_companions(column, features, rows, value)[0])
+    tail = "" if np.isnan(other) else beside(column, int(unit_codes(value)[0]), other)
+    return sentence(column, float(value[0])) + tail
 
 
-def _others(column: FeatureColumn, features: Features, row: int) -> dict[str, float]:
-    """The values that the companion of a column looks at."""
-    if column.companion is None:
-        return {}
-    names = (column.companion.name, column.companion.where)
-    return {n: float(features.columns[n][row]) for n in names if n in features.columns}
+def middle_of(model: ChurnModel, features: Features | None) -> np.ndarray:
+    """What the values of each column of the model are compared with, shape (columns,).
 
-
-def _middle(themes: Themes, features: Features) -> np.ndarray:
-    """Median of the known values of each column of which a direction is expected, else NaN."""
+    The median of the known values in training, where the model tells it, else in these rows; NaN
+    for columns of which no direction is expected.
+    """
+    themes = Themes.of(model)
+    if model.middle is not None:
+        return np.where(themes.signs != 0, np.array(model.middle, dtype=np.float64), np.nan)
     middle = np.full(len(themes.columns), np.nan)
+    if features is None:
+        return middle
     for k in np.flatnonzero(themes.signs):
         values = features.column(themes.columns[k].name)
         known = values[~np.isnan(values)]
@@ -234,12 +411,15 @@ def _middle(themes: Themes, features: Features) -> np.ndarray:
     return middle
 
 
-def _expected_pull(themes: Themes, values: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Where each value lies: 1 on the side of more churn, -1 of less, 0 where nothing is expected.
+def _pull(
+    values: np.ndarray, middle: np.ndarray, signs: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Where values lie: 1 on the side of more churn, -1 of less, 0 where nothing is expected.
 
-    The sides are those of the median of the rows.
+    The sides are those of the middle of their columns, which stand at some positions.
     """
-    return np.nan_to_num(np.sign(values - middle)).astype(np.int8) * themes.signs
+    sides = np.nan_to_num(np.sign(values - middle[columns])).astype(np.int8)
+    return np.asarray(sides * signs[columns])
 
 
 def why(model: ChurnModel, features: Features, row: int) -> list[Reason]:
@@ -255,7 +435,11 @@ def why(model: ChurnModel, features: Features, row: int) -> list[Reason]:
     """
     themes, one = Themes.of(model), features.where(np.array([row]))
     found, values = model.contributions(one), one.matrix(model.names, np.float64)
-    expected = _expected_pull(themes, values, _middle(themes, features))
+    middle = middle_of(model, features)
+
+    def expected(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return _pull(values[np.ix_(rows, columns)], middle, themes.signs, columns)
+
     spoken = _spoken(themes, found, expected, len(themes.names))
 
     def told(k: int) -> dict[str, str | float | None]:
@@ -287,7 +471,7 @@ def moves(model: ChurnModel, before: Features, after: Features) -> list[Reason]:
 
 
 def all_moves(
-    model: ChurnModel, before: Features, after: Features
+    model: ChurnModel, before: Features, after: Features, *, exact: bool = True
 ) -> list[list[tuple[float, str]]]:
     """For each of many customers the weights and sentences of `moves`, the weightiest first.
 
@@ -297,10 +481,12 @@ def all_moves(
         The model.
     before, after
         The same customers in the same order, at the earlier and at the later moment.
+    exact
+        Whether contributions are exact, or attributed by paths, which is far faster.
     """
     if not len(after):
         return []
-    themes, _, then, now, spoken = _moved(model, before, after)
+    themes, _, then, now, spoken = _moved(model, before, after, exact=exact)
     rows = zip(spoken.weight.tolist(), spoken.spokesman.tolist(), then, now, strict=True)
     return [
         [
@@ -313,15 +499,20 @@ def all_moves(
 
 
 def _moved(
-    model: ChurnModel, before: Features, after: Features
+    model: ChurnModel, before: Features, after: Features, *, exact: bool = True
 ) -> tuple[Themes, np.ndarray, np.ndarray, np.ndarray, _Spoken]:
     """Themes, changes of contributions, values then and now, and who speaks of each row."""
     themes = Themes.of(model)
     then, now = before.matrix(model.names, np.float64), after.matrix(model.names, np.float64)
-    changes = model.contributions(after) - model.contributions(before)
+    told = model.contributions if exact else lambda rows: model.explained(rows)[1]
+    changes = told(after) - told(before)
     went = np.nan_to_num(np.sign(now - then)).astype(np.int8)
     changed = (now != then) & ~(np.isnan(now) & np.isnan(then))
-    expected, pulls = went * themes.signs, np.where(changed, changes, 0.0)
+    towards, pulls = went * themes.signs, np.where(changed, changes, 0.0)
+
+    def expected(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.asarray(towards[np.ix_(rows, columns)])
+
     spoken = _spoken(themes, changes, expected, len(themes.names), pulls)
     return themes, changes, then, now, spoken
 

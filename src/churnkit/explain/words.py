@@ -10,10 +10,14 @@ from types import MappingProxyType
 import numpy as np
 
 from churnkit.features import FeatureColumn
+from churnkit.features.registry import Companion
 
 _DAYS = "{value} days"
 _COUNTED = re.compile(r"(\{value\} (?:\w+ )??)(\w+)s\b")  # "3 visits", "3 open complaints"
 _IN_A_DAY = {"day": 1, "hour": 24, "minute": 24 * 60, "second": 24 * 60 * 60}
+_UNITS = tuple(_IN_A_DAY)
+_TREND_EDGES = (-0.999, -0.5, -0.1, 0.1, 0.5, 0.999)
+_NEXT_TO_ALL_EDGES = (-0.5, -0.1, 0.1, 0.5)
 _NOBODY: Mapping[str, float] = MappingProxyType({})
 
 
@@ -88,9 +92,32 @@ def _beside(column: FeatureColumn, value: float, others: Mapping[str, float]) ->
     habit = others.get(companion.where, nan) if companion.where else other
     if isnan(other) or isnan(habit) or not other:
         return ""
-    same = _DAYS in column.reads and _unit(value) == _unit(other)
-    reads = companion.reads.replace(_DAYS, _in_unit(other) if same else _span(other))
-    return ", " + reads.format(value=number(other))
+    return beside(column, int(unit_codes(np.array([value]))[0]), other)
+
+
+def beside(column: FeatureColumn, unit: int, other: float) -> str:
+    """What the companion of a feature adds to its sentence, with the comma before it.
+
+    Parameters
+    ----------
+    column
+        A feature that has a companion.
+    unit
+        The unit of time in which its value is told, see `unit_codes`.
+    other
+        The value of the companion, neither missing nor zero.
+    """
+    reads = "" if column.companion is None else column.companion.reads
+    same = _DAYS in column.reads and _UNITS[unit] == _unit(other)
+    told = reads.replace(_DAYS, _in_unit(other) if same else _span(other))
+    return ", " + told.format(value=number(other))
+
+
+def unit_codes(days: np.ndarray) -> np.ndarray:
+    """The unit in which so many days are told: 0 days, 1 hours, 2 minutes, 3 seconds."""
+    size = np.abs(np.asarray(days, dtype=np.float64))
+    some = [size * per_day >= 1 for per_day in _IN_A_DAY.values()]
+    return np.select([size == 0, *some], [0, 0, 1, 2, 3], default=3)
 
 
 def number(value: float) -> str:
@@ -98,6 +125,44 @@ def number(value: float) -> str:
     digits = 0 if abs(value) >= 10 else 1 if abs(value) >= 1 else 2
     shown = f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: there is no "-0"
     return shown.rstrip("0").rstrip(".") if digits else shown
+
+
+def as_told(column: FeatureColumn, values: np.ndarray) -> np.ndarray:
+    """Values rounded to what their sentences tell: equal ones have the same sentence.
+
+    No value becomes zero, and days below one keep their digits, which are told as hours or less.
+    """
+    if column.feature.classes:
+        return values
+    words = _IN_WORDS.get(column.feature.unit)
+    if _DAYS in column.reads:
+        return np.where(np.abs(values) < 1, values, _rounded(values))
+    if words is None:
+        return _kept_from_zero(values, _rounded(values))
+    if words is _share:
+        return _kept_from_zero(values, np.round(values, 2))
+    edges = _TREND_EDGES if words is _trend else _NEXT_TO_ALL_EDGES
+    inner = np.array(edges)
+    typical = np.array([inner[0] - 1, *(inner[:-1] + np.diff(inner) * 0.75), inner[-1] + 1])
+    told = typical[np.searchsorted(inner, values, side="right").clip(max=len(inner))]
+    return np.where(np.isnan(values) | (values == 0), values, told)
+
+
+def companion_as_told(companion: Companion, values: np.ndarray) -> np.ndarray:
+    """What `as_told` gives, of values of a companion."""
+    rounded = _kept_from_zero(values, _rounded(values))
+    return np.where(np.abs(values) < 1, values, rounded) if _DAYS in companion.reads else rounded
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Values with the digits that `number` tells."""
+    size = np.abs(values)
+    some = np.where(size >= 1, np.round(values, 1), np.round(values, 2))
+    return np.where(size >= 10, np.round(values), some)
+
+
+def _kept_from_zero(values: np.ndarray, rounded: np.ndarray) -> np.ndarray:
+    return np.where((rounded == 0) & (values != 0), values, rounded)
 
 
 def _unit(days: float) -> str:
@@ -120,15 +185,13 @@ def _share(value: float) -> str:
 
 
 def _next_to_all(value: float) -> str:
-    edges = (-0.5, -0.1, 0.1, 0.5)
     words = ("far behind", "behind", "alike", "ahead", "far ahead")
-    return words[int(np.searchsorted(edges, value, side="right"))]
+    return words[int(np.searchsorted(_NEXT_TO_ALL_EDGES, value, side="right"))]
 
 
 def _trend(value: float) -> str:
-    edges = (-0.999, -0.5, -0.1, 0.1, 0.5, 0.999)
     words = ("none any more", "much less", "less", "as before", "more", "much more", "none before")
-    return words[int(np.searchsorted(edges, value, side="right"))]
+    return words[int(np.searchsorted(_TREND_EDGES, value, side="right"))]
 
 
 _IN_WORDS: dict[str, Callable[[float], str]] = {
