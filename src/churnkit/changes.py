@@ -9,7 +9,7 @@ they decided it then or now.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,18 +17,22 @@ import numpy as np
 
 from churnkit.errors import DataError
 from churnkit.explain import all_moves
+from churnkit.explain.reasons import APPROXIMATE, approximates
 from churnkit.features import Features
-from churnkit.lights import LIGHTS, Lights, Memory, level_of, named
+from churnkit.lights import LIGHTS, Lights, Memory, level_of
+from churnkit.logs import Texts
 from churnkit.model import ChurnModel
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _MOVES_TOLD = 2
-_NEEDED = (
+NEEDED = (
     "customer_id", "as_of", "policy", "model_version", "churn_probability", "light", "base_light",
     "held_light", "better_due", "fired", "override",
 )  # fmt: skip
+"""The columns of a run that the next one must know."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,13 @@ class Before:
         Boolean mask of the customers who were in it; the other columns mean nothing for the rest.
     probability
         Churn probability of each.
-    light, base, held
-        Colours: the final one, that of the policy alone, and that before any rule.
+    level, base_level, held_level
+        Levels: the final one, that of the policy alone, and that before any rule; -1 for customers
+        who were not in it, int8.
     due
         For how many runs a better colour had been due.
-    fired, override
-        Names of the rules that fired, and the override in words; empty without.
+    fired_texts, override_texts
+        Names of the rules that fired, joined by "; ", and the override in words.
     """
 
     day: str
@@ -58,12 +63,12 @@ class Before:
     version: str
     known: np.ndarray
     probability: np.ndarray
-    light: np.ndarray
-    base: np.ndarray
-    held: np.ndarray
+    level: np.ndarray
+    base_level: np.ndarray
+    held_level: np.ndarray
     due: np.ndarray
-    fired: list[list[str]]
-    override: list[str]
+    fired_texts: Texts
+    override_texts: Texts
 
     @staticmethod
     def require(run: pd.DataFrame) -> None:
@@ -74,7 +79,7 @@ class Before:
         DataError
             If it has no row, or lacks a column.
         """
-        lacking = [name for name in _NEEDED if name not in run.columns]
+        lacking = [name for name in NEEDED if name not in run.columns]
         if lacking or run.empty:
             what = f"no column {lacking[0]}" if lacking else "no customer"
             raise DataError(
@@ -83,34 +88,91 @@ class Before:
             )
 
     @classmethod
-    def of(cls, run: pd.DataFrame, customers: np.ndarray) -> Before:
+    def of(cls, run: pd.DataFrame, customers: pa.Array | np.ndarray) -> Before:
         """A run of the ledger, put into the order of some customers."""
-        theirs = run.set_index("customer_id").reindex(customers.astype(str))
-        known = theirs["as_of"].notna().to_numpy()
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-        def texts(column: str) -> np.ndarray:
-            return theirs[column].fillna("").to_numpy(dtype=object)
+        now = pa.array(customers, pa.string())
+        then = pa.array(run["customer_id"], pa.string())
+        place = pc.index_in(now, value_set=then)
+        nth = place.fill_null(len(run)).to_numpy(zero_copy_only=False)  # one behind the last
+
+        def levels(column: str) -> np.ndarray:
+            texts = _texts(run[column])
+            level = [level_of(word) if word in LIGHTS else -1 for word in texts.words]
+            return np.array([*level, -1], dtype=np.int8)[np.append(texts.code, -1)[nth]]
+
+        def words(column: str) -> Texts:
+            texts = _texts(run[column])
+            return replace(texts, code=np.append(texts.code, -1)[nth])
 
         first = run.iloc[0]
         return cls(
             day=str(first["as_of"]),
             policy=str(first["policy"]),
             version=str(first["model_version"]),
-            known=known,
-            probability=theirs["churn_probability"].to_numpy(dtype=float),
-            light=texts("light"),
-            base=texts("base_light"),
-            held=texts("held_light"),
-            due=theirs["better_due"].fillna(0).to_numpy(dtype=np.int64),
-            fired=[[name for name in told.split("; ") if name] for told in texts("fired")],
-            override=list(texts("override")),
+            known=nth < len(run),
+            probability=np.append(run["churn_probability"].to_numpy(dtype=float), np.nan)[nth],
+            level=levels("light"),
+            base_level=levels("base_light"),
+            held_level=levels("held_light"),
+            due=np.append(run["better_due"].fillna(0).to_numpy(dtype=np.int64), 0)[nth],
+            fired_texts=words("fired"),
+            override_texts=words("override"),
         )
+
+    @property
+    def light(self) -> np.ndarray:
+        """Colours; empty for customers who were not in the run."""
+        return _named(self.level)
+
+    @property
+    def base(self) -> np.ndarray:
+        """Colours of the policy alone."""
+        return _named(self.base_level)
+
+    @property
+    def held(self) -> np.ndarray:
+        """Colours before any rule."""
+        return _named(self.held_level)
+
+    @property
+    def fired(self) -> list[list[str]]:
+        """Names of the rules that fired."""
+        return [told.split("; ") if told else [] for told in self.fired_texts.as_list()]
+
+    @property
+    def override(self) -> list[str]:
+        """The override in words; empty without."""
+        return [told or "" for told in self.override_texts.as_list()]
 
     @property
     def memory(self) -> Memory:
         """What hysteresis must know of it."""
-        levels = np.array([level_of(light) if light else -1 for light in self.held], dtype=np.int64)
-        return Memory(levels, self.due)
+        return Memory(self.held_level.astype(np.int64), self.due)
+
+    def where(self, rows: np.ndarray) -> Before:
+        """The run before, of some of the customers."""
+        arrays = ("known", "probability", "level", "base_level", "held_level", "due")
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in arrays},
+            fired_texts=self.fired_texts.where(rows),
+            override_texts=self.override_texts.where(rows),
+        )
+
+
+def _texts(column: pd.Series) -> Texts:
+    """A column of a run as texts; a missing one is as an empty one."""
+    import pandas as pd
+
+    code, words = pd.factorize(column)
+    return Texts(tuple(str(word) for word in words), code.astype(np.int64))
+
+
+def _named(levels: np.ndarray) -> np.ndarray:
+    return np.array([*LIGHTS, ""], dtype=object)[levels]  # -1 is the last one
 
 
 @dataclass(frozen=True)
@@ -129,6 +191,8 @@ class Change:
         Features of the customers at risk at the earlier run, for what moved a score.
     says
         Rule → its reason, also of rules whose days are over.
+    exact
+        Whether what moved a score is told exactly, or by path attributions; ≈ marks the latter.
     """
 
     model: ChurnModel
@@ -139,39 +203,39 @@ class Change:
     features: Features
     then: Features
     says: Mapping[str, str] = field(default_factory=dict)
+    exact: bool = True
 
     @property
     def changed(self) -> np.ndarray:
         """Boolean mask of the customers who were in both runs with different colours."""
-        differs = self.before.light != self.lights.light.astype(object)
-        return np.asarray(self.before.known & differs)
+        return self.before.known & (self.before.level != self.lights.level)
 
     def causes(self) -> list[str]:
         """For each row why its colour changed; empty where it did not, or is the first."""
         told = [""] * len(self.probability)
-        for row in np.flatnonzero(self.changed):
-            told[row] = "; ".join(self._causes_of(int(row))) or "the rules changed"
+        for row in np.flatnonzero(self.changed).tolist():
+            told[row] = "; ".join(self._causes_of(row)) or "the rules changed"
         return told
 
     def _causes_of(self, row: int) -> Iterator[str]:
         lights, before = self.lights, self.before
-        lifted_now = lights.light[row] != lights.held[row]
-        lifted_then = before.light[row] != before.held[row]
-        if lights.held[row] != before.held[row] and not (lifted_now and lifted_then):
+        lifted_now = lights.level[row] != lights.held_level[row]
+        lifted_then = before.level[row] != before.held_level[row]
+        differs = lights.held_level[row] != before.held_level[row]
+        if differs and not (lifted_now and lifted_then):
             yield from self._of_the_score(row)
         if lifted_now or lifted_then:
             yield from self._of_the_rules(row)
 
     def _of_the_rules(self, row: int) -> Iterator[str]:
         """Which rules and overrides came and went."""
-        lights, before = self.lights, self.before
-        override = lights.overrides[row]
+        override = self.lights.override_of.get(row)
         said = "" if override is None else override.says
-        if said != before.override[row]:
+        if said != self._override_then[row]:
             yield said or "the override ended"
         if said:
             return  # a person decides, whatever the rules say
-        fired, fired_then = lights.fired[row], before.fired[row]
+        fired, fired_then = self.lights.fired[row], self._fired_then[row]
         for name in fired:
             if name not in fired_then:
                 yield f"{self._says[name]}: fired"
@@ -180,15 +244,23 @@ class Change:
                 yield f"{self._says.get(name, name)}: ended"
 
     @cached_property
+    def _fired_then(self) -> list[list[str]]:
+        return self.before.fired
+
+    @cached_property
+    def _override_then(self) -> list[str]:
+        return self.before.override
+
+    @cached_property
     def _says(self) -> dict[str, str]:
         return {**self.says, **{count.name: count.says for count in self.lights.counts}}
 
     def _of_the_score(self, row: int) -> Iterator[str]:
         """Why the colour before any rule changed."""
-        base = self.before.base[row]
+        base = self.before.base_level[row]
         mid = float(self._by_the_new_model[row])
         by_edges, by_model = self._by_edges[row], self._by_model[row]
-        now = self.lights.base[row]
+        now = self.lights.base_level[row]
         if by_edges != base:
             yield (
                 "the policy changed"
@@ -201,17 +273,18 @@ class Change:
             p = float(self.probability[row])
             yield f"risk went from {mid:.0%} to {p:.0%}{self._moved(row, p > mid)}"
         if now == base and by_edges == base and by_model == by_edges:
-            yield f"its risk is clearly below the edge of {self.before.held[row]} by now"
+            held = LIGHTS[self.before.held_level[row]]
+            yield f"its risk is clearly below the edge of {held} by now"
 
     @cached_property
     def _by_edges(self) -> np.ndarray:
-        """Colours that the edges of now give to the scores of then."""
-        return named(self.lights.edges.levels(self.before.probability))
+        """Levels that the edges of now give to the scores of then."""
+        return self.lights.edges.levels(self.before.probability)
 
     @cached_property
     def _by_model(self) -> np.ndarray:
-        """Colours that the edges and the model of now give to the earlier day."""
-        return named(self.lights.edges.levels(self._by_the_new_model))
+        """Levels that the edges and the model of now give to the earlier day."""
+        return self.lights.edges.levels(self._by_the_new_model)
 
     @cached_property
     def _row_then(self) -> dict[str, int]:
@@ -232,7 +305,8 @@ class Change:
     def _moved(self, row: int, rose: bool) -> str:
         """What moved the score, the themes that went its way."""
         told = [says for weight, says in self._moves.get(row, ()) if (weight > 0) == rose]
-        return f" ({'; '.join(told[:_MOVES_TOLD])})" if told else ""
+        mark = "" if self.exact or not approximates(self.model) else APPROXIMATE
+        return f" ({mark}{'; '.join(told[:_MOVES_TOLD])})" if told else ""
 
     @cached_property
     def _moves(self) -> dict[int, list[tuple[float, str]]]:
@@ -241,16 +315,13 @@ class Change:
         rows = [r for r in np.flatnonzero(self.changed).tolist() if ids[r] in self._row_then]
         then = np.array([self._row_then[ids[row]] for row in rows], dtype=np.intp)
         now = self.features.where(np.array(rows, dtype=np.intp))
-        return dict(zip(rows, all_moves(self.model, self.then.where(then), now), strict=True))
+        told = all_moves(self.model, self.then.where(then), now, exact=self.exact)
+        return dict(zip(rows, told, strict=True))
 
 
 def transitions(before: Before, lights: Lights) -> dict[str, dict[str, int]]:
     """Light before → light now → customers who were in both runs."""
-    now = lights.light.astype(object)
-    return {
-        was: {
-            is_now: int((before.known & (before.light == was) & (now == is_now)).sum())
-            for is_now in LIGHTS
-        }
-        for was in LIGHTS
-    }
+    was, now = before.level[before.known], lights.level[before.known]
+    found = np.bincount(was.astype(np.int64) * len(LIGHTS) + now, minlength=len(LIGHTS) ** 2)
+    table = found.reshape(len(LIGHTS), -1).tolist()
+    return {w: dict(zip(LIGHTS, row, strict=True)) for w, row in zip(LIGHTS, table, strict=True)}

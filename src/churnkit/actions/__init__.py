@@ -7,7 +7,7 @@ from churnkit.actions.calls import CHANNELS, Calls
 from churnkit.actions.due import Within, WorkingWeek
 from churnkit.actions.exports import export, export_table
 from churnkit.actions.holdout import Holdout, arm
-from churnkit.actions.planning import PLANNED, Actions, counted, plan
+from churnkit.actions.planning import PLANNED, Actions, Theirs, counted, plan, planned, tally
 from churnkit.actions.playbooks import SHIPPED, SHIPPED_REASONS, Playbook, Playbooks
 from churnkit.actions.tiers import TIERS, Tiers
 
@@ -22,6 +22,7 @@ __all__ = [
     "Holdout",
     "Playbook",
     "Playbooks",
+    "Theirs",
     "Tiers",
     "Within",
     "WorkingWeek",
@@ -30,4 +31,6 @@ __all__ = [
     "export",
     "export_table",
     "plan",
+    "planned",
+    "tally",
 ]

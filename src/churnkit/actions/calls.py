@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from churnkit.errors import ConfigError
+from churnkit.logs import Texts
 
 CHANNELS: Mapping[str, bool] = MappingProxyType(
     {"call": True, "visit": True, "mail": False, "message": False, "letter": False}
@@ -62,7 +62,7 @@ class Calls:
             )
 
     def room(
-        self, order: np.ndarray, owner: np.ndarray, by_person: np.ndarray, held: np.ndarray
+        self, order: np.ndarray, owner: Texts, by_person: np.ndarray, held: np.ndarray
     ) -> np.ndarray:
         """Whether there is time for each customer, going through them in order.
 
@@ -81,13 +81,22 @@ class Calls:
         numpy.ndarray
             Boolean mask.
         """
-        room = np.zeros(len(owner), dtype=bool)
+        room = np.zeros(len(by_person), dtype=bool)
+        room[order] = True
+        if self.per_week is None and not self.quotas:
+            return room
+        asked = order[by_person[order]]
+        room[asked] = False
         left = np.inf if self.per_week is None else self.per_week
-        used: Counter[str] = Counter()
-        for at in order:
-            who = owner[at]
-            room[at] = not by_person[at] or (left > 0 and used[who] < self.quotas.get(who, np.inf))
-            if room[at] and by_person[at] and not held[at]:
+        # Two positions may stand for one name, as where a column names who has a playbook, too.
+        quota = {who: self.quotas.get(who, np.inf) for who in owner.words}
+        told = (values.tolist() for values in (asked, owner.code[asked], held[asked]))
+        for at, k, is_held in zip(*told, strict=True):
+            who = owner.words[k]
+            if left <= 0:
+                break
+            room[at] = quota[who] > 0
+            if room[at] and not is_held:
                 left -= 1
-                used[who] += 1
+                quota[who] -= 1
         return room

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ import numpy as np
 
 from churnkit.actions.calls import CALL, CHANNELS, WAITING, Calls
 from churnkit.actions.due import WorkingWeek
-from churnkit.actions.holdout import CONTROL, Holdout
+from churnkit.actions.holdout import CONTROL, TREATED, Holdout
 from churnkit.actions.playbooks import ACTED_ON, NOBODY, Playbook, Playbooks
 from churnkit.actions.tiers import Tiers
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError, did_you_mean
+from churnkit.logs import Texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,10 @@ PLANNED = (
 )  # fmt: skip
 """The columns that `plan` adds."""
 
-_NEEDED = ("customer_id", "value_at_risk", "rank", "light", "reason", "segment")
+_TOLD = ("light", "reason", "segment")
+_NEEDED = ("customer_id", "value_at_risk", "rank", *_TOLD)
+_ARMS = (TREATED, CONTROL)
+_AT_ONCE = 100_000
 _LIGHTS = ("green", *ACTED_ON)
 _NO_COLUMNS: Mapping[str, np.ndarray] = MappingProxyType({})
 
@@ -106,30 +110,96 @@ def plan(
         is not set.
     """
     _require_columns(frame)
-    tier = actions.tiers.of(frame["value_at_risk"].to_numpy(dtype=float))
-    told = (frame[name].to_numpy(dtype=object) for name in ("light", "reason", "segment"))
-    light, reason, segment = told
-    _require_lights(light)
-    chosen = _Chosen(actions.playbooks.of_rows(light, reason, tier, segment), actions.playbooks)
-    owner = chosen.owners(static, actions.calls.owner)
-    arms = actions.holdout.arms(frame["customer_id"])
-    arms[~chosen.each(lambda playbook: playbook.holdout, False)] = ""
-    held = arms == CONTROL
-    by_person = chosen.each(lambda playbook: CHANNELS[playbook.channel], False)
-    room = actions.calls.room(chosen.order(frame), owner, by_person, held)
-    acts = chosen.there & ~held
-    due = chosen.each(lambda p: actions.week.due(as_of, p.within).local.isoformat(), "")
-    return frame.assign(
-        tier=tier,
-        playbook=chosen.each(lambda playbook: playbook.name, ""),
-        action=chosen.each(lambda playbook: playbook.action, ""),
-        channel=chosen.each(lambda playbook: playbook.channel, ""),
-        owner=np.where(acts, owner, ""),
-        due=np.where(acts, due, ""),
-        arm=np.where(room, arms, ""),
-        campaign=np.where(chosen.there, actions.holdout.campaign, ""),
-        listed=np.where(acts, np.where(room, CALL, WAITING), ""),
+    ids = frame["customer_id"].to_numpy(dtype=object)
+    theirs = Theirs(
+        ids=lambda rows: ids[rows].tolist(),
+        order=np.lexsort((ids.astype(str), frame["rank"])),
+        value=frame["value_at_risk"].to_numpy(dtype=float),
+        **{name: _texts(frame[name].to_numpy(dtype=object)) for name in _TOLD},
+        static={name: _texts(values) for name, values in static.items()},
     )
+    found = planned(theirs, actions, as_of)
+    return frame.assign(**{name: _words(texts) for name, texts in found.items()})
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """What planning must know of the customers at risk, in any order.
+
+    Attributes
+    ----------
+    ids
+        Tells the ids of some rows.
+    order
+        Rows, first in rank first.
+    value
+        Value at risk, NaN where unknown.
+    light, reason, segment
+        As in the frame of `plan`.
+    static
+        Static column → its text of each row, for the columns that playbooks take owners from.
+    """
+
+    ids: Callable[[np.ndarray], Sequence[str]]
+    order: np.ndarray
+    value: np.ndarray
+    light: Texts
+    reason: Texts
+    segment: Texts
+    static: Mapping[str, Texts] = field(default_factory=dict)
+
+
+def planned(theirs: Theirs, actions: Actions, as_of: Cutoff) -> dict[str, Texts]:
+    """What is planned for each customer: column of `PLANNED` → its text of each row.
+
+    Parameters and errors are those of `plan`; it needs the memory of a few numbers a customer.
+    """
+    _require_lights(theirs.light.words)
+    tier = actions.tiers.levels(theirs.value)
+    found = actions.playbooks.of_texts(theirs.light, theirs.reason, tier, theirs.segment)
+    chosen = _Chosen(found, actions.playbooks)
+    owner = chosen.owners(theirs.static, actions.calls.owner)
+    arms = _arms(theirs, actions.holdout, chosen.mask(lambda playbook: playbook.holdout))
+    held = arms == _ARMS.index(CONTROL)
+    by_person = chosen.mask(lambda playbook: CHANNELS[playbook.channel])
+    order = theirs.order[chosen.there[theirs.order]]
+    room = actions.calls.room(order, owner, by_person, held)
+    acts = chosen.there & ~held
+    nobody = np.full(len(found), -1, dtype=np.int16)
+    due = chosen.each(lambda p: actions.week.due(as_of, p.within).local.isoformat())
+    return {
+        "tier": tier,
+        "playbook": chosen.each(lambda playbook: playbook.name),
+        "action": chosen.each(lambda playbook: playbook.action),
+        "channel": chosen.each(lambda playbook: playbook.channel),
+        "owner": Texts(owner.words, np.where(acts, owner.code, -1)),
+        "due": Texts(due.words, np.where(acts, due.code, nobody)),
+        "arm": Texts(_ARMS, np.where(room, arms, nobody)),
+        "campaign": Texts((actions.holdout.campaign,), np.where(chosen.there, nobody + 1, nobody)),
+        "listed": Texts((CALL, WAITING), np.where(acts, np.where(room, nobody + 1, 1), nobody)),
+    }
+
+
+def _arms(theirs: Theirs, holdout: Holdout, treatable: np.ndarray) -> np.ndarray:
+    """Position of the arm of each customer in `_ARMS`; -1 of those who are never held out."""
+    arms = np.full(len(treatable), -1, dtype=np.int16)
+    rows = np.flatnonzero(treatable)
+    for start in range(0, max(len(rows), 1), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        arms[some] = holdout.arms(theirs.ids(some)) == CONTROL
+    return arms
+
+
+def _texts(values: np.ndarray) -> Texts:
+    """A column as texts; a missing value is told as an empty text is."""
+    import pandas as pd
+
+    code, known = pd.factorize(np.asarray(values, dtype=object))
+    return Texts(tuple(known), code)
+
+
+def _words(texts: Texts) -> np.ndarray:
+    return np.array([*texts.words, ""], dtype=object)[texts.code]
 
 
 def counted(run: pd.DataFrame) -> dict[str, Any]:
@@ -151,6 +221,30 @@ def counted(run: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def tally(plan: Mapping[str, Texts]) -> dict[str, Any]:
+    """What `counted` tells of a run, from what `planned` gave."""
+    listed, arm = plan["listed"], plan["arm"]
+    now = listed.code == listed.words.index(CALL)
+    owners, playbooks = (_counts(plan[name].where(now)) for name in ("owner", "playbook"))
+    return {
+        "call": int(now.sum()),
+        "waiting": int((listed.code == listed.words.index(WAITING)).sum()),
+        "control": int((arm.code == arm.words.index(CONTROL)).sum()),
+        "by_owner": dict(sorted(owners.items())),
+        "by_playbook": dict(sorted(playbooks.items(), key=lambda entry: -entry[1])),
+    }
+
+
+def _counts(texts: Texts) -> dict[str, int]:
+    """Text → rows; two positions may stand for one text."""
+    found: dict[str, int] = {}
+    each = np.bincount(texts.code[texts.code >= 0], minlength=len(texts.words)).tolist()
+    for word, n in zip(texts.words, each, strict=True):
+        if n:
+            found[word] = found.get(word, 0) + n
+    return found
+
+
 @dataclass(frozen=True)
 class _Chosen:
     """The playbook of every row, by its position."""
@@ -163,30 +257,33 @@ class _Chosen:
         """Whether a row has one."""
         return self.position != NOBODY
 
-    def each(self, tell: Callable[[Playbook], Any], nothing: Any) -> np.ndarray:
-        """What each row's playbook tells; nothing where there is none."""
+    def mask(self, tell: Callable[[Playbook], bool]) -> np.ndarray:
+        """Whether something holds of each row's playbook; not where there is none."""
         told = [tell(playbook) for playbook in self.playbooks.entries]
-        kind = bool if isinstance(nothing, bool) else object
-        return np.array([*told, nothing], dtype=kind)[self.position]  # NOBODY is the last one
+        return np.array([*told, False], dtype=bool)[self.position]  # NOBODY is the last one
 
-    def owners(self, static: Mapping[str, np.ndarray], otherwise: str) -> np.ndarray:
+    def each(self, tell: Callable[[Playbook], str]) -> Texts:
+        """What each row's playbook tells; nothing where there is none."""
+        return Texts(tuple(tell(playbook) for playbook in self.playbooks.entries), self.position)
+
+    def owners(self, static: Mapping[str, Texts], otherwise: str) -> Texts:
         """Who acts for each row."""
-        owner = self.each(lambda playbook: playbook.owner or otherwise, "")
+        owner = self.each(lambda playbook: playbook.owner or otherwise)
         for column in self.playbooks.columns:
             if column not in static:
                 raise ConfigError(
                     f"a playbook takes its owner from {column!r}, which is no static column",
                     "Name the column in static of [logs.customers], or name an owner.",
                 )
-            named = np.array([_name(value) or otherwise for value in static[column]], dtype=object)
-            asked = owner == f"{{{column}}}"
-            owner[asked] = named[asked]
+            named = static[column]
+            names = tuple(_name(word) or otherwise for word in named.words)
+            asked = np.array([*(word == f"{{{column}}}" for word in owner.words), False])
+            code = np.where(named.code < 0, len(names), named.code) + len(owner.words)
+            owner = Texts(
+                (*owner.words, *names, otherwise),
+                np.where(asked[owner.code], code, owner.code).astype(np.int32),
+            )
         return owner
-
-    def order(self, frame: pd.DataFrame) -> np.ndarray:
-        """Positions of the rows that have a playbook, first in rank first."""
-        order = np.lexsort((frame["customer_id"].astype(str), frame["rank"]))
-        return order[self.there[order]]
 
 
 def _name(value: object) -> str:
@@ -202,8 +299,8 @@ def _require_columns(frame: pd.DataFrame) -> None:
         )
 
 
-def _require_lights(light: np.ndarray) -> None:
-    odd = [told for told in dict.fromkeys(light) if told not in _LIGHTS]
+def _require_lights(lights: Sequence[str]) -> None:
+    odd = [told for told in lights if told not in _LIGHTS]
     if odd:
         raise DataError(
             f"{odd[0]!r} in the column light is no colour",

@@ -11,6 +11,7 @@ from churnkit.actions.calls import CHANNELS
 from churnkit.actions.due import Within
 from churnkit.actions.tiers import TIERS
 from churnkit.errors import ConfigError, did_you_mean
+from churnkit.logs import Texts
 
 ACTED_ON = ("red", "yellow")
 """Colours that get an action; green customers are left alone."""
@@ -264,18 +265,27 @@ class Playbooks:
         """Static columns of the customers that name owners, sorted."""
         return tuple(sorted({playbook.column for playbook in self.entries} - {""}))
 
-    def of_rows(
-        self, light: np.ndarray, reason: np.ndarray, tier: np.ndarray, segment: np.ndarray
-    ) -> np.ndarray:
-        """Position of the playbook of each customer; `NOBODY` for green ones."""
-        known: dict[tuple[str, ...], int] = {}
-        found = np.full(len(light), NOBODY)
-        for row, told in enumerate(zip(light, reason, tier, segment, strict=True)):
-            if told[0] in ACTED_ON:
-                if told not in known:
-                    known[told] = next(self._taking(told))
-                found[row] = known[told]
-        return found
+    def of_texts(self, *columns: Texts) -> np.ndarray:
+        """Position of the playbook of each customer; `NOBODY` for green ones.
+
+        Parameters
+        ----------
+        *columns
+            Light, reason, tier and segment of each; a missing text is an empty one.
+        """
+        shape = [len(texts.words) + 1 for texts in columns]  # one more, for the missing text
+        codes = [np.where(t.code < 0, len(t.words), t.code).astype(np.int64) for t in columns]
+        cells, cell_of = np.unique(np.ravel_multi_index(codes, shape), return_inverse=True)
+        places = zip(*(at.tolist() for at in np.unravel_index(cells, shape)), strict=True)
+        vocabularies = [(*texts.words, "") for texts in columns]
+        found = [
+            self._first_taking(tuple(v[k] for v, k in zip(vocabularies, place, strict=True)))
+            for place in places
+        ]
+        return np.array(found, dtype=np.int16)[cell_of]
+
+    def _first_taking(self, told: tuple[str, ...]) -> int:
+        return next(self._taking(told)) if told[0] in ACTED_ON else NOBODY
 
     def _taking(self, told: tuple[str, ...]) -> Iterator[int]:
         for at, playbook in enumerate(self.entries):

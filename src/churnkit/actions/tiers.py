@@ -8,6 +8,7 @@ from math import ceil
 import numpy as np
 
 from churnkit.errors import ConfigError
+from churnkit.logs import Texts
 
 TIERS = ("high", "middle", "low", "unknown")
 """From most to least at stake; unknown where the value at risk is missing."""
@@ -54,12 +55,18 @@ class Tiers:
 
     def of(self, value: np.ndarray) -> np.ndarray:
         """Tier of each value at risk, as text."""
+        found = self.levels(value)
+        return np.array(found.words, dtype=object)[found.code]
+
+    def levels(self, value: np.ndarray) -> Texts:
+        """Tier of each value at risk, as positions in `TIERS`."""
         known = np.sort(value[~np.isnan(value)])[::-1]
-        tier = np.where(np.isnan(value), "unknown", "low").astype(object)
+        unknown, low = TIERS.index("unknown"), TIERS.index("low")
+        tier = np.where(np.isnan(value), unknown, low).astype(np.int16)
         for name, share in (("middle", self.high + self.middle), ("high", self.high)):
             if len(known):
-                tier[(value >= _edge(known, share)) & (value > 0)] = name
-        return tier
+                tier[(value >= _edge(known, share)) & (value > 0)] = TIERS.index(name)
+        return Texts(TIERS, tier)
 
 
 def _edge(falling: np.ndarray, share: float) -> float:

@@ -22,12 +22,15 @@ from churnkit.lights.rules import (
 )
 from churnkit.lights.traffic import (
     SIDES,
+    Firing,
     Hysteresis,
     Lights,
     Memory,
     RuleCount,
     TrafficLight,
     realised,
+    sides_in,
+    sides_unknown,
 )
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "Cost",
     "Edges",
     "Evidence",
+    "Firing",
     "Fixed",
     "Hysteresis",
     "Light",
@@ -65,4 +69,6 @@ __all__ = [
     "realised",
     "require_features",
     "set_override",
+    "sides_in",
+    "sides_unknown",
 ]

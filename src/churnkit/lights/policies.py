@@ -47,7 +47,9 @@ class Edges:
     @classmethod
     def same(cls, rows: int, yellow: float, red: float, warnings: Sequence[str] = ()) -> Edges:
         """The same edges for all."""
-        return cls(np.full(rows, yellow), np.full(rows, red), tuple(warnings))
+        # Read-only, and without memory of their own.
+        yellows, reds = (np.broadcast_to(np.float64(edge), rows) for edge in (yellow, red))
+        return cls(yellows, reds, tuple(warnings))
 
     def levels(self, probability: np.ndarray) -> np.ndarray:
         """0 green, 1 yellow, 2 red of each row."""

@@ -23,8 +23,10 @@ def ranking(probability: np.ndarray, value: np.ndarray, customer: np.ndarray) ->
         Value at risk of each row, NaN where unknown; an unknown one among known ones counts as
         zero.
     customer
-        Ids.
+        Ids; or the rows' numbers, where they are in order of their ids.
     """
+    if customer.dtype.kind in "iu":
+        return np.lexsort((customer, -probability, -(probability * worth(value))))
     return np.lexsort((customer.astype(str), -probability, -(probability * worth(value))))
 
 

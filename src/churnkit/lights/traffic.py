@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError
-from churnkit.features import Features
+from churnkit.features import Features, FeatureSpec
 from churnkit.lights.colours import LIGHTS, level_of, named
 from churnkit.lights.evidence import Evidence
 from churnkit.lights.overrides import Override
@@ -124,51 +125,195 @@ class RuleCount:
 
 
 @dataclass(frozen=True)
-class Lights:
-    """The lights of some customers and how they came about.
+class Firing:
+    """Which rules fired for some customers: the combinations that occur, and one for each row.
 
     Attributes
     ----------
-    light
-        Colour of each row.
-    base
-        Colour by the policy alone.
-    held
-        Colour by policy and hysteresis, before any rule.
+    rules
+        The rules in force.
+    combinations
+        Boolean, shape (combinations, rules).
+    code
+        Position of each row's combination, int32.
+    """
+
+    rules: tuple[Rule, ...]
+    combinations: np.ndarray
+    code: np.ndarray
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], masks: Sequence[np.ndarray], rows: int) -> Firing:
+        """From one mask of the rows for each rule."""
+        table = np.stack(masks, axis=1) if masks else np.zeros((rows, 0), dtype=bool)
+        return cls.joined(rules, [_combined(table)])
+
+    @classmethod
+    def joined(
+        cls, rules: Sequence[Rule], parts: Iterable[tuple[np.ndarray, np.ndarray]]
+    ) -> Firing:
+        """From combinations and codes of runs of rows."""
+        known: dict[bytes, int] = {}
+        codes = [np.empty(0, dtype=np.int32)]
+        for combinations, code in parts:
+            places = [known.setdefault(row.tobytes(), len(known)) for row in combinations]
+            codes.append(np.array(places, dtype=np.int32)[code])
+        shape = (len(known), len(rules))
+        table = np.frombuffer(b"".join(known), dtype=bool).reshape(shape)
+        return cls(tuple(rules), table, np.concatenate(codes))
+
+    def where(self, rows: np.ndarray) -> Firing:
+        """Those of some rows."""
+        return replace(self, code=self.code[rows])
+
+
+def _combined(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct rows of a boolean table, and the position of each row's among them."""
+    if not table.shape[1] or not len(table):
+        return table[:1], np.zeros(len(table), dtype=np.int32)
+    packed = np.ascontiguousarray(np.packbits(table, axis=1))
+    keys = packed.view(f"V{packed.shape[1]}")[:, 0]
+    _, first, code = np.unique(keys, return_index=True, return_inverse=True)
+    return table[first], code.astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the rules say where a combination of them meets a level: one entry of a table."""
+
+    level: int
+    told: tuple[str, ...]
+    names: tuple[str, ...]
+    deciding: str
+
+
+@dataclass(frozen=True)
+class Lights:
+    """The lights of some customers and how they came about.
+
+    It keeps numbers; what is told in words of each row is made when it is asked for.
+
+    Attributes
+    ----------
+    level, base_level, held_level
+        Levels, see `churnkit.lights.colours`: the final one, that of the policy alone, and that of
+        policy and hysteresis, before any rule; int8.
     due
         For how many runs a better colour has been due, which hysteresis keeps back.
     edges
         From where on each row is yellow and red.
-    rules
-        For each row the rules that fired, with the change of colour where they made one, for
-        example ``"open complaint: yellow → red"``; then the override, if there is one.
-    fired
-        For each row the names of the rules that fired.
-    deciding
-        For each row the name of the last rule that asked for the colour that is left, whether or
-        not the customer had it already; empty without one.
-    overrides
-        For each row the override that holds, or ``None``.
+    firing
+        Which rules fired for each row.
+    override_of
+        Row → the override that holds.
     counts
         What each rule did, in the order of the rules.
-    unknown
-        For each row the sides of `SIDES` of which nothing is known.
+    sides
+        For each row which of `SIDES` are unknown, as bits: the first side is 1, the next 2 …
     warnings
         Sentences that belong beside the lights.
     """
 
-    light: np.ndarray
-    base: np.ndarray
-    held: np.ndarray
+    level: np.ndarray
+    base_level: np.ndarray
+    held_level: np.ndarray
     due: np.ndarray
     edges: Edges
-    rules: list[list[str]]
-    fired: list[list[str]]
-    deciding: list[str]
-    overrides: list[Override | None]
+    firing: Firing
+    override_of: Mapping[int, Override]
     counts: tuple[RuleCount, ...]
-    unknown: list[list[str]]
+    sides: np.ndarray
     warnings: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.level)
+
+    @property
+    def light(self) -> np.ndarray:
+        """Colour of each row."""
+        return named(self.level)
+
+    @property
+    def base(self) -> np.ndarray:
+        """Colour by the policy alone."""
+        return named(self.base_level)
+
+    @property
+    def held(self) -> np.ndarray:
+        """Colour by policy and hysteresis, before any rule."""
+        return named(self.held_level)
+
+    @cached_property
+    def rules(self) -> list[list[str]]:
+        """For each row the rules that fired, with the change of colour where they made one, for
+        example ``"open complaint: yellow → red"``; then the override, if there is one.
+        """
+        found = [list(said.told) for said in self._said]
+        for row, override in self.override_of.items():
+            found[row].append(override.says)
+        return found
+
+    @cached_property
+    def fired(self) -> list[list[str]]:
+        """For each row the names of the rules that fired."""
+        return [list(said.names) for said in self._said]
+
+    @cached_property
+    def deciding(self) -> list[str]:
+        """For each row the name of the last rule that asked for the colour that is left, whether
+        or not the customer had it already; empty without one.
+        """
+        return [said.deciding for said in self._said]
+
+    @cached_property
+    def overrides(self) -> list[Override | None]:
+        """For each row the override that holds, or ``None``."""
+        return [self.override_of.get(row) for row in range(len(self))]
+
+    @cached_property
+    def unknown(self) -> list[list[str]]:
+        """For each row the sides of `SIDES` of which nothing is known."""
+        told = {bits: sides_in(bits) for bits in np.unique(self.sides).tolist()}
+        return [list(told[bits]) for bits in self.sides.tolist()]
+
+    @property
+    def said_code(self) -> np.ndarray:
+        """Position of each row in the tables of what rules say, int32."""
+        return self.firing.code * len(LIGHTS) + self.held_level
+
+    @cached_property
+    def said_of(self) -> dict[str, list[str]]:
+        """What rules say as tables: ``rules``, ``fired`` (joined by "; ") and ``deciding``.
+
+        `said_code` tells the place of each row. Overrides are not in it.
+        """
+        table = _table(self.firing)
+        return {
+            "rules": ["; ".join(said.told) for said in table],
+            "fired": ["; ".join(said.names) for said in table],
+            "deciding": [said.deciding for said in table],
+        }
+
+    @property
+    def _said(self) -> list[_Said]:
+        table = _table(self.firing)
+        return [table[k] for k in self.said_code.tolist()]
+
+    def where(self, rows: np.ndarray) -> Lights:
+        """The lights of some rows, by their positions; the counts stay those of all."""
+        place = {row: k for k, row in enumerate(rows.tolist())} if self.override_of else {}
+        theirs = {place[row]: o for row, o in self.override_of.items() if row in place}
+        edges = replace(self.edges, yellow=self.edges.yellow[rows], red=self.edges.red[rows])
+        return replace(
+            self, level=self.level[rows], base_level=self.base_level[rows],
+            held_level=self.held_level[rows], due=self.due[rows], edges=edges,
+            firing=self.firing.where(rows), override_of=theirs, sides=self.sides[rows],
+        )  # fmt: skip
+
+
+def sides_in(bits: int) -> tuple[str, ...]:
+    """The sides that some bits stand for."""
+    return tuple(side for k, side in enumerate(SIDES) if bits >> k & 1)
 
 
 @dataclass(frozen=True)
@@ -250,30 +395,82 @@ class TrafficLight:
             The moment, which says which rules are in force; by default that of the features, where
             all rows have one, else all rules are.
         """
-        edges = self._edges(probability, value, features.customer_id)
+        moment = at or _moment_of(features)
+        values = _values(probability, value)
+        theirs = overrides or {}
+        there = np.flatnonzero([customer in theirs for customer in features.customer_id.tolist()])
+        return self.lit(
+            probability,
+            values,
+            features.customer_id,
+            self.firing(probability, features, values, moment),
+            sides_unknown(features),
+            features.spec,
+            before=before,
+            overrides={int(k): theirs[features.customer_id[k]] for k in there},
+        )
+
+    def in_force(self, at: Cutoff | None) -> tuple[Rule, ...]:
+        """The rules in force at a moment; without one all."""
+        return tuple(rule for rule in self.rules if at is None or rule.in_force(at))
+
+    def firing(
+        self, probability: np.ndarray, features: Features, value: np.ndarray, at: Cutoff | None
+    ) -> Firing:
+        """Which rules fire for some rows; each row by itself.
+
+        Parameters are those of `assign`.
+        """
+        rules = self.in_force(at)
+        known = {"churn_probability": probability, "value_at_risk": value}
+        return Firing.of(rules, [r.fires(features, known) for r in rules], len(features))
+
+    def lit(
+        self,
+        probability: np.ndarray,
+        value: np.ndarray,
+        customer: np.ndarray,
+        firing: Firing,
+        sides: np.ndarray,
+        spec: FeatureSpec,
+        *,
+        before: Memory | None = None,
+        overrides: Mapping[int, Override],
+    ) -> Lights:
+        """The lights of all rows together, from what is known of each.
+
+        Parameters
+        ----------
+        probability, value, customer
+            Churn probability, value at risk (NaN where unknown) and id of each row.
+        firing, sides
+            What `firing` and `sides_unknown` told of the rows.
+        spec
+            What the features were made from.
+        before
+            What the run before left; nothing by default.
+        overrides
+            Row → the override that holds.
+        """
+        edges = self.policy.edges(probability, value, customer)
         base = edges.levels(probability)
         memory = before or Memory.none(len(base))
         held, due = self.hysteresis.held(base, probability, edges, memory)
-        moment = at or _moment_of(features)
-        rules = tuple(r for r in self.rules if moment is None or r.in_force(moment))
-        known = {"churn_probability": probability, "value_at_risk": _values(probability, value)}
-        masks = [rule.fires(features, known) for rule in rules]
-        spoken = _speak(rules, masks, held)
-        theirs = [(overrides or {}).get(customer) for customer in features.customer_id.tolist()]
-        level = _overridden(spoken.level, theirs, spoken.told)
-        silent = silent_rules(rules, features.spec)
+        after = np.array([said.level for said in _table(firing)], dtype=np.int8)
+        level = after[firing.code * len(LIGHTS) + held]
+        for row, override in overrides.items():
+            level[row] = level_of(override.light)
+        silent = silent_rules(firing.rules, spec)
         return Lights(
-            light=named(level),
-            base=named(base),
-            held=named(held),
+            level=level,
+            base_level=base.astype(np.int8),
+            held_level=held.astype(np.int8),
             due=due,
             edges=edges,
-            rules=spoken.told,
-            fired=spoken.names,
-            deciding=spoken.deciding,
-            overrides=theirs,
-            counts=tuple(replace(c, speaks=c.name not in silent) for c in spoken.counts),
-            unknown=_unknown(features),
+            firing=firing,
+            override_of=overrides,
+            counts=tuple(replace(c, speaks=c.name not in silent) for c in _counts(firing, held)),
+            sides=sides,
             warnings=edges.warnings,
         )
 
@@ -283,56 +480,56 @@ class TrafficLight:
         return self.policy.edges(probability, _values(probability, value), customer)
 
 
-@dataclass(frozen=True)
-class _Spoken:
-    """Levels after the rules, and what the rules have to say."""
-
-    level: np.ndarray
-    told: list[list[str]]
-    names: list[list[str]]
-    deciding: list[str]
-    counts: list[RuleCount]
+def _table(firing: Firing) -> list[_Said]:
+    """What the rules say of each combination of them at each level, in this order."""
+    return [
+        _spoken(firing.rules, fires.tolist(), held)
+        for fires in firing.combinations
+        for held in range(len(LIGHTS))
+    ]
 
 
-def _speak(rules: Sequence[Rule], masks: Sequence[np.ndarray], held: np.ndarray) -> _Spoken:
-    level, rows = held, len(held)
-    told: list[list[str]] = [[] for _ in range(rows)]
-    names: list[list[str]] = [[] for _ in range(rows)]
-    counts = []
-    for rule, mask in zip(rules, masks, strict=True):
-        after = np.where(mask, rule.applied(level), level)
-        for row in np.flatnonzero(mask):
-            told[row].append(_told(rule, level[row], after[row]))
-            names[row].append(rule.name)
-        lifted, lowered = int((after > level).sum()), int((after < level).sum())
-        counts.append(RuleCount(rule.name, rule.says, int(mask.sum()), lifted, lowered))
+def _spoken(rules: Sequence[Rule], fires: Sequence[bool], held: int) -> _Said:
+    """What rules make of a level, and how they tell it."""
+    level, told = held, []
+    fired = [rule for rule, speaks in zip(rules, fires, strict=True) if speaks]
+    for rule in fired:
+        after = _after(rule, level)
+        told.append(_told(rule, level, after))
         level = after
-    return _Spoken(level, told, names, _deciding(rules, masks, level), counts)
+    return _Said(level, tuple(told), tuple(rule.name for rule in fired), _deciding(fired, level))
 
 
-def _deciding(rules: Sequence[Rule], masks: Sequence[np.ndarray], level: np.ndarray) -> list[str]:
-    """For each row the last rule that lifts to, or sets, the level that is left."""
-    found = np.full(len(level), "", dtype=object)
-    for rule, mask in zip(rules, masks, strict=True):
-        if rule.effect != "at_most":
-            found[mask & (level == level_of(rule.light))] = rule.name
-    return list(found)
+def _after(rule: Rule, level: int) -> int:
+    return int(rule.applied(np.array(level)))
+
+
+def _deciding(fired: Sequence[Rule], level: int) -> str:
+    """The last rule that lifts to, or sets, the level that is left."""
+    asked = [r.name for r in fired if r.effect != "at_most" and level_of(r.light) == level]
+    return asked[-1] if asked else ""
+
+
+def _counts(firing: Firing, held: np.ndarray) -> list[RuleCount]:
+    """What each rule did."""
+    cells = len(firing.combinations) * len(LIGHTS)
+    rows = np.bincount(firing.code * len(LIGHTS) + held, minlength=cells).reshape(-1, len(LIGHTS))
+    did = np.zeros((len(firing.rules), 3), dtype=np.int64)  # fired, lifted, lowered
+    for fires, each in zip(firing.combinations, rows, strict=True):
+        for start, customers in enumerate(each.tolist()):
+            level = start
+            for k in np.flatnonzero(fires):
+                after = _after(firing.rules[k], level)
+                did[k] += np.array([1, after > level, after < level]) * customers
+                level = after
+    return [
+        RuleCount(rule.name, rule.says, int(fired), int(lifted), int(lowered))
+        for rule, (fired, lifted, lowered) in zip(firing.rules, did, strict=True)
+    ]
 
 
 def _told(rule: Rule, before: int, after: int) -> str:
     return rule.says if before == after else f"{rule.says}: {LIGHTS[before]} → {LIGHTS[after]}"
-
-
-def _overridden(
-    level: np.ndarray, theirs: Sequence[Override | None], told: list[list[str]]
-) -> np.ndarray:
-    """Levels after the overrides, which are told as well."""
-    after = level.copy()
-    for row, override in enumerate(theirs):
-        if override is not None:
-            after[row] = level_of(override.light)
-            told[row].append(override.says)
-    return after
 
 
 def _moment_of(features: Features) -> Cutoff | None:
@@ -344,13 +541,13 @@ def _values(probability: np.ndarray, value: np.ndarray | None) -> np.ndarray:
     return np.full(len(probability), np.nan) if value is None else value
 
 
-def _unknown(features: Features) -> list[list[str]]:
-    told: list[list[str]] = [[] for _ in range(len(features))]
-    for side, names in SIDES.items():
+def sides_unknown(features: Features) -> np.ndarray:
+    """Which of `SIDES` are unknown of each row, as bits (see `Lights`), uint8."""
+    bits = np.zeros(len(features), dtype=np.uint8)
+    for k, names in enumerate(SIDES.values()):
         missing = np.logical_and.reduce([np.isnan(features.column(name)) for name in names])
-        for row in np.flatnonzero(missing):
-            told[row].append(side)
-    return told
+        bits |= np.uint8(1 << k) * missing.astype(np.uint8)
+    return bits
 
 
 def realised(light: np.ndarray, churned: np.ndarray) -> dict[str, Interval]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from churnkit import __version__
-from churnkit.actions import counted
+from churnkit.actions import tally
 from churnkit.clock import Cutoff
 from churnkit.gates import Grade
-from churnkit.lights import LIGHTS, SIDES
-from churnkit.logs import CustomerLogs, LogCheck
+from churnkit.lights import LIGHTS, level_of
+from churnkit.logs import CustomerLogs, LogCheck, Texts
 from churnkit.metrics import METRICS
 from churnkit.model import LADDER
 from churnkit.scoring import Scores
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CALLS_SHOWN = 25
 
@@ -30,7 +26,7 @@ def summarise(
     card: Mapping[str, Any],
     logs: CustomerLogs,
     warnings: Sequence[str] = (),
-    run: pd.DataFrame | None = None,
+    plan: Mapping[str, Texts] | None = None,
 ) -> dict[str, Any]:
     """Everything a report shows, as JSON-ready values.
 
@@ -44,12 +40,14 @@ def summarise(
         The logs that were scored.
     warnings
         Sentences to be shown on top.
-    run
-        The run with what is planned for each customer, see `churnkit.actions.plan`. The call list
-        is what is to be done now; without a run, all red and yellow customers.
+    plan
+        What is planned for each customer, see `churnkit.actions.planned`. The call list is what is
+        to be done now; without a plan, all red and yellow customers.
     """
     test = card["trials"][-1]
-    calls = scores.call_list() if run is None else run[run["listed"] == "call"]
+    order = scores.in_rank_order
+    called = scores.lights.level > 0 if plan is None else _called(plan)
+    calls = order[called[order]]
     return {
         "as_of": str(scores.as_of),
         "question": card["question"],
@@ -63,20 +61,20 @@ def summarise(
         "held_out_cutoff": test["cutoff"],
         "policy": scores.policy,
         "spend": _spend(card),
-        "unknown": _unknown(scores),
+        "unknown": scores.unknown_counts,
         "rules": [asdict(count) for count in scores.lights.counts],
         "before": None if scores.before is None else scores.before.day,
         "transitions": scores.transitions,
         "changes": _changes(scores),
-        "changes_total": sum(bool(cause) for cause in scores.changed),
-        "planned": None if run is None else counted(run),
+        "changes_total": len(scores.causes.rows),
+        "planned": None if plan is None else tally(plan),
         "metrics": [{"name": m.name, "better": m.better, "says": m.says} for m in METRICS.values()],
         "models": model_rows(card),
         "test": {key: test[key] for key in ("cutoff", "customers", "base_rate")},
         "calibration": card["calibration"],
         "profit": card["profit"],
         "drivers": card["drivers"],
-        "calls": _calls(calls, scores),
+        "calls": _calls(calls[:CALLS_SHOWN], scores, plan or {}),
         "calls_total": len(calls),
         "data": [check_dict(check, logs.zone) for check in logs.checks],
     }
@@ -101,7 +99,7 @@ def check_dict(check: LogCheck, zone: str = "UTC") -> dict[str, Any]:
 
 
 def _light(light: str, scores: Scores, card: Mapping[str, Any]) -> dict[str, Any]:
-    mask = scores.lights.light == light
+    mask = scores.lights.level == level_of(light)
     value = scores.value_at_risk[mask]
     held_out = next((told for told in card["lights"] if told["light"] == light), None)
     return {
@@ -132,44 +130,48 @@ def model_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _calls(calls: Any, scores: Scores) -> list[dict[str, Any]]:
-    row_of = {customer: row for row, customer in enumerate(scores.features.customer_id)}
+def _called(plan: Mapping[str, Texts]) -> np.ndarray:
+    """Boolean mask of the customers with whom something is to be done now."""
+    listed = plan["listed"]
+    return np.asarray(listed.code == listed.words.index("call"))
+
+
+def _calls(rows: np.ndarray, scores: Scores, plan: Mapping[str, Texts]) -> list[dict[str, Any]]:
+    lights, reasons = scores.lights.where(rows), scores.reasons_of(rows)
+    to_do = {
+        key: plan[key].where(rows).as_list() if key in plan else [None] * len(rows)
+        for key in ("action", "channel", "owner", "due")
+    }
     return [
         {
             "rank": int(call["rank"]),
             "customer_id": call["customer_id"],
             "light": call["light"],
             "churn_probability": float(call["churn_probability"]),
-            "within_days": {
-                str(days): float(p[row_of[call["customer_id"]]])
-                for days, p in scores.within.items()
-            },
-            "value_at_risk": None if np.isnan(call["value_at_risk"]) else call["value_at_risk"],
-            "reasons": scores.reasons[row_of[call["customer_id"]]],
-            "rules": scores.lights.rules[row_of[call["customer_id"]]],
+            "within_days": {str(days): float(p[rows[k]]) for days, p in scores.within.items()},
+            "value_at_risk": call["value_at_risk"],
+            "reasons": reasons[k],
+            "rules": lights.rules[k],
             "before": call["light_before"],
             "changed": call["changed"],
-            **{key: call.get(key, "") for key in ("action", "channel", "owner", "due")},
+            **{key: texts[k] or "" for key, texts in to_do.items()},
         }
-        for call in calls.head(CALLS_SHOWN).to_dict("records")
+        for k, call in enumerate(scores.table(rows, run=False).to_pylist())
     ]
-
-
-def _unknown(scores: Scores) -> dict[str, int]:
-    """Side → customers of whom nothing is known there, in the order of the sides."""
-    found = Counter(side for sides in scores.lights.unknown for side in sides)
-    return {side: found[side] for side in SIDES if found[side]}
 
 
 def _changes(scores: Scores) -> list[dict[str, Any]]:
     """The customers whose light changed, the first to be called first."""
-    moved = [row for row in np.argsort(scores.rank) if scores.changed and scores.changed[row]]
+    if not len(scores.causes.rows):
+        return []
+    first = np.argsort(scores.rank[scores.causes.rows])[:CALLS_SHOWN]
+    told = scores.table(scores.causes.rows[first], run=False).to_pylist()
     return [
         {
-            "customer_id": str(scores.features.customer_id[row]),
-            "before": scores.light_before[row],
-            "light": str(scores.lights.light[row]),
-            "changed": scores.changed[row],
+            "customer_id": row["customer_id"],
+            "before": row["light_before"],
+            "light": row["light"],
+            "changed": row["changed"],
         }
-        for row in moved[:CALLS_SHOWN]
+        for row in told
     ]

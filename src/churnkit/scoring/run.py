@@ -1,0 +1,226 @@
+"""Scoring: what is found of each customer, then what concerns all, then what only few are told."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from churnkit.changes import Before, Change
+from churnkit.clock import Cutoff
+from churnkit.explain.reasons import Voices, middle_of, voices
+from churnkit.lights import Override, TrafficLight, require_features
+from churnkit.logs import CustomerLogs
+from churnkit.model import ChurnModel
+from churnkit.scoring.population import nobody_at_risk, require_same_logs
+from churnkit.scoring.scores import Causes, Scores
+from churnkit.scoring.sweep import Found, Saved, Sought, Told, find, look_again, sample_at_risk
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+EXACT_REASONS, EXACT_OF_MANY = 5_000, 1_000
+"""Up to so many customers at risk all reasons are exact; of more only those of the first of the
+call list, as many as the second number says: attributing everybody exactly would take most of the
+time of a large scoring. The same holds for what moved the scores of those whose light changed."""
+
+
+def score(
+    model: ChurnModel,
+    logs: CustomerLogs,
+    as_of: Cutoff,
+    light: TrafficLight | None = None,
+    within: Sequence[int] = (),
+    *,
+    saved: Saved | None = None,
+    before: pd.DataFrame | None = None,
+    overrides: Mapping[str, Override] | None = None,
+    margin: float = 1.0,
+    classes: Sequence[str] = (),
+    keep_features: bool = True,
+) -> Scores:
+    """Score every customer at risk at a cutoff, from what is known before it.
+
+    Logs are gone through block by block, and the result is the same to the last bit wherever
+    blocks end.
+
+    Parameters
+    ----------
+    model, logs, as_of
+        What scores whom, and when.
+    light
+        How lights are assigned.
+    within
+        Shorter horizons, in days, to tell the probability of as well.
+    saved
+        What acting on customers is expected to keep, of their features and churn probabilities,
+        each by itself: they are ranked by it instead of by risk, see `churnkit.outcomes`.
+    before
+        The run before, as the ledger keeps it: hysteresis goes on from it, and changes are
+        explained.
+    overrides
+        Customer → the override that holds.
+    margin
+        Share of the spend that is margin, see `at_risk`.
+    classes
+        Static columns of the customers to keep, see `Scores.class_of`.
+    keep_features
+        Whether the features of all are kept; without them the memory holds any number of
+        customers.
+
+    Raises
+    ------
+    DataError
+        If the logs lack a log the model was trained on, or nobody is at risk.
+    ConfigError
+        If the model does not know of a horizon in ``within``, see `ChurnModel.require_within`; or
+        a rule looks at a feature that there is not.
+    """
+    sought = seek(model, logs, as_of, light, within, saved=saved, margin=margin, classes=classes)
+    if before is not None:
+        Before.require(before)
+    found = find(logs, sought, keep_features=keep_features)
+    if found is None:
+        raise nobody_at_risk(model.question, logs, as_of)
+    return decide(logs, sought, found, before, overrides or {})
+
+
+def seek(
+    model: ChurnModel,
+    logs: CustomerLogs,
+    as_of: Cutoff,
+    light: TrafficLight | None = None,
+    within: Sequence[int] = (),
+    *,
+    saved: Saved | None = None,
+    margin: float = 1.0,
+    classes: Sequence[str] = (),
+) -> Sought:
+    """What is to be found out of every customer; parameters and errors are those of `score`."""
+    chosen = light or TrafficLight()
+    require_features(chosen.rules, model.spec)
+    for days in within:
+        model.require_within(days)  # before anybody waits
+    require_same_logs(model.spec, logs)
+    middle = middle_of(model, sample_at_risk(logs, model, as_of) if model.middle is None else None)
+    sooner = tuple(sorted(set(within)))
+    return Sought(model, as_of, chosen, middle, sooner, saved, margin, tuple(sorted(set(classes))))
+
+
+def decide(
+    logs: CustomerLogs,
+    sought: Sought,
+    found: Found,
+    before: pd.DataFrame | None,
+    overrides: Mapping[str, Override],
+) -> Scores:
+    """What concerns all customers together, and then what only few are told.
+
+    Parameters
+    ----------
+    logs, sought, before, overrides
+        As for `score`.
+    found
+        What was found of each customer at risk.
+    """
+    n = len(found)
+    earlier = None if before is None else Before.of(before, found.customer)
+    lights = sought.light.lit(
+        found.probability, found.value, np.arange(n), found.firing, found.sides,
+        sought.model.spec, before=None if earlier is None else earlier.memory,
+        overrides=_rows_of(found.customer, overrides),
+    )  # fmt: skip
+    policy = sought.light.policy.says
+    scores = Scores(sought.as_of, sought.model, found, lights, policy, earlier)
+    return _told_again(logs, sought, scores)
+
+
+def first_of(scores: Scores) -> np.ndarray:
+    """Boolean mask of the customers whose reasons are exact, see `EXACT_REASONS`."""
+    order = scores.in_rank_order
+    acted_on = scores.lights.level[order] != 0
+    first = np.concatenate([order[acted_on], order[~acted_on]])[: _exact_among(len(scores))]
+    mask = np.zeros(len(scores), dtype=bool)
+    mask[first] = True
+    return mask
+
+
+def _exact_among(customers: int) -> int:
+    return EXACT_REASONS if customers <= EXACT_REASONS else EXACT_OF_MANY
+
+
+@dataclass(frozen=True)
+class _Again:
+    """What the second look at some customers told."""
+
+    exact_rows: np.ndarray
+    voices: Voices | None
+    changed_rows: np.ndarray
+    causes: list[str]
+
+
+def _told_again(logs: CustomerLogs, sought: Sought, scores: Scores) -> Scores:
+    """Scores with exact reasons of the first customers, and why lights changed."""
+    model, found, before = sought.model, scores.found, scores.before
+    first = first_of(scores) & ~found.exact
+    changed = np.zeros(len(found), dtype=bool)
+    if before is not None:
+        changed = before.known & (before.level != scores.lights.level)
+    rows = np.flatnonzero(first | changed)
+    if not len(rows):
+        return scores
+    nearest = np.zeros(len(found), dtype=bool)
+    order = scores.in_rank_order
+    nearest[order[changed[order]][: _exact_among(int(changed.sum()))]] = True
+    says = {rule.name: rule.says for rule in sought.light.rules}
+    serial = model.on_threads(1)
+
+    def tell(told: Told) -> _Again:
+        asked, moved = first[told.rows], changed[told.rows]
+        exact = told.now.where(asked)
+        spoken = None
+        if asked.any():
+            contributions = serial.contributions(exact)
+            spoken = voices(found.phrases.themes, exact, contributions, sought.middle)
+        causes: list[str] = [""] * int(moved.sum())
+        near = nearest[told.rows[moved]]
+        for is_exact in (True, False):
+            some = np.flatnonzero(moved)[near == is_exact]
+            if before is None or not len(some):
+                continue
+            here = told.rows[some]
+            change = Change(
+                serial, scores.policy, before.where(here), scores.lights.where(here),
+                found.probability[here], told.now.where(some), told.then, says, exact=is_exact,
+            )  # fmt: skip
+            for k, cause in zip(np.flatnonzero(near == is_exact), change.causes(), strict=True):
+                causes[k] = cause
+        return _Again(told.rows[asked], spoken, told.rows[moved], causes)
+
+    earlier = None if before is None else Cutoff.parse(before.day, sought.as_of.zone)
+    numbers, leading, is_exact = found.numbers.copy(), found.leading.copy(), found.exact | first
+    changed_rows, causes = [np.empty(0, dtype=np.int64)], list[str]()
+    for again in look_again(logs, model, sought.as_of, earlier, found.customer, rows, tell):
+        if again.voices is not None:
+            told_now = found.phrases.numbers(again.voices)
+            numbers[again.exact_rows, : told_now.shape[1]] = told_now
+            numbers[again.exact_rows, told_now.shape[1] :] = -1
+            leading[again.exact_rows] = again.voices.leading
+        changed_rows.append(again.changed_rows)
+        causes += again.causes
+    found = replace(found, numbers=numbers, leading=leading, exact=is_exact)
+    return replace(scores, found=found, causes=Causes(np.concatenate(changed_rows), tuple(causes)))
+
+
+def _rows_of(customer: pa.Array, overrides: Mapping[str, Override]) -> dict[int, Override]:
+    """Row → the override that holds, of the customers who are there."""
+    found = {}
+    for name, override in overrides.items():
+        row = bisect_left(customer, name, key=lambda scalar: scalar.as_py())
+        if row < len(customer) and customer[row].as_py() == name:
+            found[row] = override
+    return found
