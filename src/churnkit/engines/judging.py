@@ -157,6 +157,7 @@ def added(one: LogCheck, other: LogCheck) -> LogCheck:
         customers=one.customers + other.customers,
         first=min(firsts, default=None),
         last=max(lasts, default=None),
+        columns=one.columns or other.columns,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
@@ -35,6 +35,9 @@ class LogCheck:
         Distinct customers among the kept rows.
     first, last
         Time of the first and last kept row, microseconds UTC; ``None`` for an empty log.
+    columns
+        Column of the source → its type as the engine reads it, mapped or not; empty if the log was
+        read in another way.
     """
 
     log: str
@@ -46,6 +49,7 @@ class LogCheck:
     customers: int
     first: int | None
     last: int | None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def faulty(self) -> int:

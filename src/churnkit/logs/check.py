@@ -76,7 +76,7 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
     """
     schema, mapping = SCHEMAS[log], contract.mappings.get(log, LogMapping())
     _require_pattern(con, log, mapping.time_format)
-    types = _types(con, rows)
+    types = source_types(con, rows)
     columns = _mapped(schema, mapping, types)
     sql_types = {c.name: types[src] for c, src in columns}
     _require_what_is_named(log, mapping, types, sql_types)
@@ -147,7 +147,7 @@ def repetition(log: str) -> str:
     return "Counted once; nothing to mend."
 
 
-def _types(con: duckdb.DuckDBPyConnection, rows: Rows) -> dict[str, str]:
+def source_types(con: duckdb.DuckDBPyConnection, rows: Rows) -> dict[str, str]:
     """Columns of the source and their SQL types."""
     told = con.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM {rows.table})").fetchall()
     return {name: sql_type for name, sql_type in told if name not in rows.hidden}

@@ -12,7 +12,7 @@ import numpy as np
 from churnkit.clock import zone_named
 from churnkit.errors import DataError
 from churnkit.logs.account import LogCheck, account, stop_if_too_many
-from churnkit.logs.check import STATIC, columns_of, judge
+from churnkit.logs.check import STATIC, columns_of, judge, source_types
 from churnkit.logs.fold import events_sql, lines_sql
 from churnkit.logs.quarantine import list_rejected, rejected_rows
 from churnkit.logs.rows import Rows
@@ -110,7 +110,7 @@ def judge_all(
     checks = []
     for log, rows in tables.items():
         _judge(con, log, rows, contract)
-        checks.append(account(con, log, rows.source))
+        checks.append(replace(account(con, log, rows.source), columns=source_types(con, rows)))
     list_rejected(con, [check.log for check in checks if check.rejected])
     return checks
 
