@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types docs quality ingest features model recipes reasons spend lights clean
+.PHONY: help demo test fuzz lint types docs quality ingest features model recipes reasons spend scoring lights clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,9 @@ reasons: $(VENV)/run.stamp ## Reasons attributed by path against exact ones: spe
 
 spend: $(VENV)/run.stamp ## Expected spend of who stays: the run rate, gamma-gamma and trees, on later tests.
 	$(BIN)/python benchmarks/spend.py
+
+scoring: $(VENV)/run.stamp ## Scoring 1M customers against bare features and predictions, as a ratio.
+	$(BIN)/python benchmarks/scoring.py
 
 lights: $(VENV)/run.stamp ## Policies side by side over eight weeks, and promises against what came.
 	$(BIN)/python benchmarks/lights.py

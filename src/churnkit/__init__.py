@@ -35,6 +35,7 @@ _HOME = {
     "feature": "features",
     "load_settings": "config",
     "read_logs": "sources",
+    "read_scores": "publishing",
     "score": "scoring",
     "train": "training",
     "write_scores": "scoring",
@@ -66,6 +67,7 @@ __all__ = [
     "feature",
     "load_settings",
     "read_logs",
+    "read_scores",
     "score",
     "train",
     "write_scores",
@@ -82,6 +84,7 @@ if TYPE_CHECKING:
     from churnkit.lights import Fixed, TrafficLight
     from churnkit.logs import Contract, Instrument, LogMapping, Logs
     from churnkit.model import ChurnModel
+    from churnkit.publishing import read_scores
     from churnkit.registry import Registry
     from churnkit.scoring import Scores, score, write_scores
     from churnkit.sources import read_logs

@@ -23,6 +23,7 @@ from churnkit.features import CATALOGUE
 from churnkit.features.own import load_own
 from churnkit.features.windows import Window
 from churnkit.labels import Question
+from churnkit.ledger import Ledger
 from churnkit.lights import RULE_NAMES, TrafficLight
 from churnkit.logs import (
     DEFAULT_INSTRUMENTS,
@@ -34,6 +35,7 @@ from churnkit.logs import (
     Logs,
     kind_named,
 )
+from churnkit.publishing import ScoreStore
 from churnkit.registry import Registry
 from churnkit.sections import (
     CallsSection,
@@ -45,10 +47,12 @@ from churnkit.sections import (
     MlflowSection,
     ModelSection,
     MoneySection,
+    MonitorSection,
     OutputSection,
     PlaybookSection,
     QualitySection,
     QuestionSection,
+    RunSection,
     Scale,
     Section,
     TrainingSection,
@@ -82,6 +86,8 @@ class Settings(Section):
     playbooks: tuple[PlaybookSection, ...] = ()
     holdout: HoldoutSection = HoldoutSection()
     output: OutputSection = OutputSection()
+    run: RunSection = RunSection()
+    monitor: MonitorSection = MonitorSection()
     engine: EngineSection = EngineSection()
     mlflow: MlflowSection = MlflowSection()
     folder: Path = Field(Path(), exclude=True)
@@ -275,14 +281,19 @@ class Settings(Section):
         """Folder of the ledger."""
         return self.folder / self.output.ledger
 
+    def open_ledger(self) -> Ledger:
+        """The ledger, where the settings keep it."""
+        url = self.output.ledger_url
+        return Ledger(self.ledger, None if url is None else str(url))
+
+    def score_store(self) -> ScoreStore:
+        """The published scores."""
+        return ScoreStore(self.folder / self.output.scores)
+
     @property
     def outcomes(self) -> Path:
         """Folder of the recorded outcomes."""
         return self.ledger / "outcomes"
-
-    def scores_path(self, as_of: Cutoff) -> Path:
-        """Default file of the scores of a cutoff."""
-        return self.folder / self.output.scores / f"scores-{as_of}.parquet"
 
     def report_path(self, as_of: Cutoff) -> Path:
         """Default file of the report of a cutoff."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churnkit.actions import plan
 from churnkit.audit import Audit, audit
 from churnkit.clock import (
     Cutoff,
@@ -40,22 +40,29 @@ from churnkit.lights import (
     Evidence,
     Override,
     TrafficLight,
-    read_overrides,
     require_features,
 )
-from churnkit.logs import CustomerLogs, Inspection
+from churnkit.logs import CustomerLogs, Inspection, Texts
 from churnkit.logs.account import stop_if_too_many
 from churnkit.model import ChurnModel
 from churnkit.origin import differences, origin
 from churnkit.outcomes import untreating
-from churnkit.project_outcomes import deeds_of, saved_by_acting
+from churnkit.project_outcomes import catch_up_ledger, deeds_of
+from churnkit.project_scores import Asked, publish
 from churnkit.release import Release, champion, from_path, release
 from churnkit.report import summarise, write_report
 from churnkit.report.checkup import checkup_summary, write_checkup
 from churnkit.report.rolling import rolling_summary, write_rolling
 from churnkit.rolling import roll
-from churnkit.scoring import Scores, ending_of, score, write_frame, write_scores
-from churnkit.sinks import write_table
+from churnkit.scoring import (
+    SHOWN,
+    Scores,
+    ending_of,
+    require_same_logs,
+    write_frame,
+    write_scores,
+)
+from churnkit.sinks import write_csv, write_table
 from churnkit.sources import FileSource, Source, SqlSource, inspect_logs
 from churnkit.sources.stores.address import Address, rooted
 from churnkit.training import Training, train
@@ -63,7 +70,7 @@ from churnkit.tuning import FILE_NAME as TUNING_FILE
 from churnkit.tuning import Budget, optuna_there, require_tunable, tune
 
 if TYPE_CHECKING:
-    pass
+    import pandas as pd
 
 _NAMED = 5
 _UNSEEN_DAYS = 7  # so long is no shop closed, nor a load late, without anybody noticing
@@ -484,7 +491,7 @@ def backtest_project(
 def _untreated(settings: Settings) -> Untreating | None:
     """What takes treated customers out of rows; ``None`` if no treatment is recorded."""
     horizon_days = settings.asked().horizon_days
-    return untreating(Ledger(settings.ledger), deeds_of(settings), horizon_days)
+    return untreating(settings.open_ledger(), deeds_of(settings), horizon_days)
 
 
 def score_project(
@@ -495,8 +502,14 @@ def score_project(
     report: Path | None = None,
     progress: Progress = silent,
     within: Sequence[int] = (),
+    *,
+    force: bool = False,
+    incremental: bool = False,
 ) -> dict[str, Any]:
-    """Score every customer at risk, write scores and report, and tell what came out.
+    """Score every customer at risk, publish that, write the report, and tell what came out.
+
+    What was published from the same logs, model, settings and run before is not published again.
+    The store is locked from beginning to end, so that of two runs one does the work.
 
     Parameters
     ----------
@@ -506,31 +519,43 @@ def score_project(
         The cutoff: events before it count.
     model
         Bundle to use instead of the champion.
-    out, report
-        Where to write; by default into the folders of the settings.
+    out
+        A .parquet or .csv file for the scores in the order of their ranks, beside what is
+        published.
+    report
+        Where to write the report; by default into the folder of the settings.
     progress
         Told what is being done.
     within
-        Shorter horizons, in days, whose probabilities are written to the file of the scores as
-        well; the columns of a table in a store stay the same.
+        Shorter horizons, in days, whose probabilities are published as well; the columns of a
+        table in a store stay the same.
+    force
+        Publish anew what is published already, and score days long after the end of the logs.
+    incremental
+        Score only the customers whose rows have changed since the run of the day that is
+        published, where everything else is as it was; else all, and the summary says why.
 
     Returns
     -------
     dict
-        The summary of the report and ``paths``: name → file.
+        The summary of the report, ``paths``: name → file, and ``published``: ``run``,
+        ``unchanged`` (nothing was to be done), ``scored`` (customers looked at, ``None`` where
+        nothing was) and ``says``.
 
     Raises
     ------
+    Busy
+        If another process is publishing to the store.
     ConfigError
-        If scores or report cannot be written where they should, or the model does not know of a
-        horizon in ``within``.
+        If something cannot be written where it should, or the model does not know of a horizon in
+        ``within``.
     DataError
-        If nobody is at risk; or if the store refuses, when scores and report are written.
+        If nobody is at risk, or the logs end more than a horizon before the cutoff; or if the
+        store of the settings refuses, when everything else is done.
     """
-    paths = {
-        "scores": out or settings.scores_path(as_of),
-        "report": report or settings.report_path(as_of),
-    }
+    paths = {"report": report or settings.report_path(as_of)}
+    if out is not None:
+        paths["out"] = out
     _require_apart(settings, **paths)
     settings.load_features()
     actions = settings.actions()
@@ -539,42 +564,74 @@ def score_project(
     loaded, card, warnings = _model_in_use(settings, model)
     for days in within:
         loaded.require_within(days)
-    progress("reading and sorting the logs")
-    ledger = Ledger(settings.ledger)
-    before = ledger.before(as_of)
-    overrides = read_overrides(settings.ledger).at(as_of)
-    with settings.open_logs() as logs:
-        saved = None
-        if settings.calls.rank_by == "uplift":
-            progress("learning from outcomes whom acting keeps")
-            saved, why = saved_by_acting(settings, loaded, logs, as_of)
-            warnings += [] if saved is not None else [why]
-        progress(f"scoring as of {as_of}")
-        scores = score(
-            loaded, logs, as_of, _light(settings, card), within,
-            before=before, overrides=overrides, margin=settings.money.margin, saved=saved,
-        )  # fmt: skip
-        unseen = _unseen(logs.last_day(loaded.question.log), as_of)
-    write_scores(scores, paths["scores"])
-    run = scores.to_run().assign(segment=scores.class_of(settings.calls.segment))
-    static = {name: scores.class_of(name) for name in actions.playbooks.columns}
-    run = plan(run, actions, as_of, static)
-    kept = _kept_run(settings, as_of)
-    if not kept:
-        paths["ledger"] = ledger.write(run, as_of)
-    told_of = (
-        kept,
-        _careful(card), *card["warnings"], *scores.lights.warnings, _seen(card, as_of), unseen,
-        *_unmet(overrides, scores), _unvalued(scores),
-    )  # fmt: skip
-    warnings += [warning for warning in told_of if warning]
-    summary = summarise(scores, card, logs, warnings, run)
+    asked = Asked(
+        settings, loaded, card, as_of, tuple(sorted(set(within))), actions, tuple(warnings)
+    )
+    store = settings.score_store()
+    with store.lock():
+        progress("reading and sorting the logs")
+        with settings.open_logs() as logs:
+            require_same_logs(loaded.spec, logs)
+            unseen = _unseen_by_far(logs, asked, force)
+            published = publish(
+                asked, store, logs, progress, partial(_summary, unseen=unseen),
+                force=force, incremental=incremental, anew=out is not None,
+            )  # fmt: skip
+        warned = _kept_run(settings, as_of)
+        summary = {**published.summary}
+        summary["warnings"] = [*([warned] if warned else []), *summary["warnings"]]
+        progress("keeping the ledger")
+        catch_up_ledger(settings)
+        store.prune(settings.output.keep_runs, settings.output.keep_days)
     write_report(summary, paths["report"])
-    told = {name: str(path) for name, path in paths.items()}
+    if out is not None and published.scores is not None:
+        write_scores(published.scores, out)
+    file = store.path(str(as_of))
+    told = {"scores": str(file), "ledger": settings.open_ledger().says}
+    told |= {name: str(path) for name, path in paths.items()}
+    if settings.output.csv is not None:
+        spreadsheet = settings.folder / settings.output.csv
+        _require_no_input(settings, spreadsheet)
+        write_csv(file, spreadsheet)
+        told["csv"] = str(spreadsheet)
     if settings.output.url is not None:  # last, since a store may refuse
         progress(f"publishing to the table {settings.output.table}")
-        told["table"] = _publish(scores, settings)
-    return {**summary, "paths": told}
+        told["table"] = _publish(store.read(str(as_of)), settings, published.manifest.run)
+    return {**summary, "paths": told, "published": published.told()}
+
+
+def _summary(
+    asked: Asked, logs: CustomerLogs, scores: Scores, plan: Mapping[str, Texts], unseen: str
+) -> dict[str, Any]:
+    """What the report of a run tells."""
+    card, as_of = asked.card, asked.as_of
+    told_of = (
+        _careful(card), *card["warnings"], *scores.lights.warnings, _seen(card, as_of), unseen,
+        *_unmet(asked.overrides, scores), _unvalued(scores),
+    )  # fmt: skip
+    warnings = [*asked.warnings, *(warning for warning in told_of if warning)]
+    return summarise(scores, card, logs, warnings, plan)
+
+
+def _unseen_by_far(logs: CustomerLogs, asked: Asked, force: bool) -> str:
+    """A warning if the logs end long before the cutoff.
+
+    Raises
+    ------
+    DataError
+        If they end more than a horizon before it, unless that is forced: then all customers look
+        as if they had left.
+    """
+    last, as_of = logs.last_day(asked.model.question.log), asked.as_of
+    unseen = _unseen(last, as_of)
+    horizon_days = asked.model.question.horizon_days
+    if horizon_days > _UNSEEN_DAYS and not force and horizon_ends_by(last, 1 + horizon_days, as_of):
+        raise DataError(
+            unseen.replace(": what", f", more than the {horizon_days} days of the horizon: what"),
+            f"Bring the logs up to date, or score an earlier day: --as-of {last.shifted(1)}. "
+            "--force scores it all the same.",
+        )
+    return unseen
 
 
 def _light(settings: Settings, card: Mapping[str, Any]) -> TrafficLight:
@@ -595,8 +652,8 @@ def _kept_run(settings: Settings, as_of: Cutoff) -> str:
 
 def _unmet(overrides: Mapping[str, Override], scores: Scores) -> Iterator[str]:
     """A warning of overrides for customers who are not at risk now."""
-    there = set(scores.features.customer_id.tolist())
-    gone = sorted(name for name in overrides if name not in there)
+    there = set(scores.lights.override_of)
+    gone = sorted(set(overrides) - {scores.customer[row].as_py() for row in there})
     if gone:
         more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
         names = f"{', '.join(gone[:_NAMED])}{more}"
@@ -614,12 +671,14 @@ def _unvalued(scores: Scores) -> str:
     )
 
 
-def _require_apart(settings: Settings, scores: Path, report: Path) -> None:
+def _require_apart(settings: Settings, report: Path, out: Path | None = None) -> None:
     """Refuse scores and a report that cannot be written, or only over something else."""
-    ending_of(scores)
-    for path in (scores, report):
-        _require_no_input(settings, path)
-    if scores.resolve() == report.resolve():
+    _require_no_input(settings, report)
+    if out is None:
+        return
+    ending_of(out)
+    _require_no_input(settings, out)
+    if out.resolve() == report.resolve():
         raise ConfigError(f"{report} is to hold the scores and the report", "Name two files.")
 
 
@@ -688,7 +747,7 @@ def explain_project(
         )  # fmt: skip
         unseen = _unseen(logs.last_day(loaded.question.log), as_of)
     warnings += [w for w in (_seen(card, since or as_of), unseen) if w]
-    ledger = Ledger(settings.ledger)
+    ledger = settings.open_ledger()
     lit = {**told, **_as_scored(ledger, customer, told)}
     if told["since"] is not None:
         lit["since"] = {**told["since"], **_as_scored(ledger, customer, told["since"], loaded)}
@@ -714,21 +773,22 @@ def _as_scored(
     return {"light": str(row["light"]), "base_light": str(row["base_light"]), "rules": rules}
 
 
-def _publish(scores: Scores, settings: Settings) -> str:
+def _publish(rows: pd.DataFrame, settings: Settings, run: str) -> str:
     """Write the scores to the store of the settings and tell its table."""
     table = settings.output.table
     url = rooted(str(settings.output.url), settings.folder)
     # Shorter horizons are asked for now and then, and a table has the same columns every time.
-    write_table(replace(scores, within={}).to_frame(), url, table)
+    shown = rows[list(SHOWN)].sort_values("rank", ignore_index=True)
+    write_table(shown, url, table, run=run)
     return f"{Address.parse(url)}, table {table}"
 
 
-def _careful(card: dict[str, Any]) -> str:
+def _careful(card: Mapping[str, Any]) -> str:
     """A warning of a model that is to be used with care."""
     return f"the model has grade C: {card['grade_says']}" if card["grade"] == "C" else ""
 
 
-def _seen(card: dict[str, Any], as_of: Cutoff) -> str:
+def _seen(card: Mapping[str, Any], as_of: Cutoff) -> str:
     last = Cutoff.parse(card["training"]["cutoffs"][-1], as_of.zone)
     if horizon_ends_by(last, card["horizon_days"], as_of):
         return ""

@@ -28,6 +28,7 @@ from churnkit.lights import (
     merged,
 )
 from churnkit.logs import LEAVING, SCHEMAS, LogMapping
+from churnkit.nightly import checked_address, retrain_rule
 from churnkit.profit import Money
 from churnkit.sources import FileSource, Source, SqlSource
 from churnkit.sources.stores.address import require_no_password, rooted
@@ -548,6 +549,14 @@ class OutputSection(Section):
     """Folder of the scores."""
     ledger: Path = Path("ledger")
     """Folder of the ledger: runs, overrides, outcomes."""
+    ledger_url: Url | None = None
+    """A PostgreSQL to keep the ledger in instead of a file of its folder; ${NAME} as for logs."""
+    csv: Path | None = None
+    """A CSV file to write the published scores to as well, safe to open in a spreadsheet."""
+    keep_runs: Annotated[int, Field(strict=True, ge=1, le=1_000)] = 3
+    """So many of the newest runs of a day are kept."""
+    keep_days: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = None
+    """Published scores of so many of the newest days are kept; by default of all."""
     reports: Path = Path("reports")
     """Folder of the reports, and of the rows set aside."""
     url: Url | None = None
@@ -556,6 +565,43 @@ class OutputSection(Section):
     """Table of the store for the scores."""
     calls_table: str = "churn_calls"
     """Table of the store for what is to be done."""
+
+
+def _retraining(rule: str) -> str:
+    return retrain_rule(rule).name
+
+
+RetrainIf = Annotated[
+    str,
+    AfterValidator(_retraining),
+    WithJsonSchema({"type": "string", "pattern": r"^(watch|retrain|age:[1-9]\d{0,3}d)$"}),
+]
+
+
+def _of_the_web(url: str) -> str:
+    return url if url.startswith("${") else checked_address(url)
+
+
+class RunSection(Section):
+    """The run of a night, ``churnkit run``: ``[run]``."""
+
+    retrain_if: tuple[RetrainIf, ...] = ()
+    """Train anew if the verdict is watch or worse ("watch"), if it is "retrain", or if the newest
+    outcome the model learnt from is so old ("age:90d"); by default never."""
+    retrain_days: Days = 28
+    """Begin no training by itself sooner after the last one than so many days."""
+    healthcheck_url: Annotated[str, AfterValidator(_of_the_web)] | None = None
+    """Address that is asked for at start (/start), success and failure (/fail), as healthchecks.io
+    has it; ${NAME} as for logs. By default nobody is told."""
+    metrics_file: Path | None = None
+    """File for the textfile collector of Prometheus, such as node_exporter/churnkit.prom."""
+
+
+class MonitorSection(Section):
+    """What is expected of the logs: ``[monitor]``."""
+
+    closed: tuple[date, ...] = ()
+    """Days on which the shop is closed: that they hold nothing is no alarm."""
 
 
 class EngineSection(Section):

@@ -33,7 +33,7 @@ def sample(logs: CustomerLogs, cutoffs: Sequence[Cutoff], customers: int, seed: 
     many = int(np.ceil(customers * _CROSSING_SHARE))
     rest = np.concatenate((others, both[many:]))
     chosen = np.sort(np.concatenate((both[:many], rest))[:customers])
-    return _joined(list(_of(logs, chosen)))
+    return joined(list(_of(logs, chosen)))
 
 
 def _cross(block: Logs, cutoffs: Sequence[Cutoff]) -> np.ndarray:
@@ -77,7 +77,7 @@ def only(logs: Logs, chosen: np.ndarray) -> Logs:
     )
 
 
-def _joined(parts: Sequence[Logs]) -> Logs:
+def joined(parts: Sequence[Logs]) -> Logs:
     """The logs of several blocks as one."""
     starts = np.cumsum([0, *(part.customer_count for part in parts)])
     first = parts[0]

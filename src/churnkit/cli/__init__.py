@@ -20,6 +20,14 @@ from churnkit.cli.application import (
     outcomes,
 )
 
+# isort: split
+# The commands of other modules, in the order in which help shows them.
+from churnkit.cli import history as history
+from churnkit.cli import kpi as kpi
+from churnkit.cli import monitor as monitor
+from churnkit.cli import run as run
+from churnkit.cli import schedule as schedule
+
 _CUTOFFS = 12  # a year of months
 
 
@@ -373,10 +381,21 @@ def score(
             help="Also the risk in so many days (of a hazard), in file and report; repeatable.",
         ),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish anew; score days long after the logs.")
+    ] = False,
+    incremental: Annotated[
+        bool,
+        typer.Option("--incremental", help="Only customers whose rows changed since the last run."),
+    ] = False,
     config: Config = TOML,
     as_json: Json = False,
 ) -> None:
-    """Score every customer at risk, assign lights, and write scores and report."""
+    """Score every customer at risk, assign lights, publish that, and write the report.
+
+    What is published from the same logs, model and settings is not published again. Exit code 75
+    if another process is publishing, 3 if the logs end more than a horizon before the day.
+    """
     from churnkit import terminal
     from churnkit.config import load_settings
     from churnkit.project import score_project
@@ -384,8 +403,9 @@ def score(
     settings = load_settings(config)
     with terminal.progress() as progress:
         told = score_project(
-            settings, settings.cutoff(as_of), model, out, report, progress, tuple(within or ())
-        )
+            settings, settings.cutoff(as_of), model, out, report, progress, tuple(within or ()),
+            force=force, incremental=incremental,
+        )  # fmt: skip
     if as_json:
         terminal.print_json(told)
     else:

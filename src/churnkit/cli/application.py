@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from churnkit import __version__
-from churnkit.errors import ChurnkitError
+from churnkit.errors import ChurnkitError, NothingToDo
 
 _INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
 
@@ -23,7 +23,8 @@ class _Group(TyperGroup):
         except ChurnkitError as error:
             from churnkit.terminal import printable
 
-            typer.echo(f"Error: {printable(str(error))}", err=True)
+            word = "Note" if isinstance(error, NothingToDo) else "Error"
+            typer.echo(f"{word}: {printable(str(error))}", err=True)
             raise typer.Exit(error.exit_code) from error
         except RuntimeError as error:
             if str(error) != _INTERRUPTED:

@@ -237,7 +237,7 @@ def build_beside(
     def whole(block: Logs) -> list[FeatureRows]:
         return list(plan.rows(block, population, beside))
 
-    pieces = list(chain.from_iterable(_in_order(whole, logs.blocks())))
+    pieces = list(chain.from_iterable(in_order(whole, logs.blocks())))
     ids = [piece.customer_ids[piece.at.customer] for piece in pieces]
     columns = {
         column.name: _joined([p.columns[column.name] for p in pieces], column.feature.dtype)
@@ -279,13 +279,13 @@ def write_features(
     # What costs more than it saves is left out: dictionaries of numbers, and their statistics.
     plain = {"use_dictionary": ["as_of"], "write_statistics": ["customer_id"], "compression": "lz4"}
     with whole_file(path) as aside, pq.ParquetWriter(aside, schema, **plain) as writer:
-        for batch in chain.from_iterable(_in_order(whole, logs.blocks())):
+        for batch in chain.from_iterable(in_order(whole, logs.blocks())):
             writer.write_batch(batch)
             rows += len(batch)
     return rows
 
 
-def _in_order(make: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
+def in_order(make: Callable[[Given], Made], given: Iterable[Given]) -> Iterator[Made]:
     """What is made of each, in order, by as many threads as there are processors."""
     threads = os.cpu_count() or 1
     waiting: deque[Future[Made]] = deque()

@@ -578,6 +578,7 @@ def show_scores(summary: Mapping[str, Any], calls: int = 10) -> None:
     console.print(calls_table(summary["calls"][:calls], console.width))
     console.print()
     console.print(table("Written", ["what", "where"], summary["paths"].items()))
+    console.print(f"\n{summary['published']['says']}")
 
 
 def _said_of_lights(summary: Mapping[str, Any]) -> Iterator[str]:
