@@ -168,7 +168,7 @@ def test_a_run_that_is_not_there_or_damaged_is_told(tmp_path, before):
         ledger.read("2024-05-01")
     path = ledger.write(before, EARLIER)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"run-2024-05-01\.parquet cannot be read"):
+    with pytest.raises(DataError, match=r"ledger\.duckdb cannot be read"):
         ledger.before(LATER)
 
 

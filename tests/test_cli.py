@@ -489,6 +489,9 @@ class TestBadInput:
 
     def test_scoring_when_nobody_is_at_risk(self, in_project: Path) -> None:
         said = fails(3, "score", "--as-of", "2030-01-01", "--out", "late.csv")
+        assert "the log ends on 2024-12-30" in said
+        assert "more than the 60 days of the horizon" in said
+        said = fails(3, "score", "--as-of", "2030-01-01", "--out", "late.csv", "--force")
         assert "nobody is at risk as of 2030-01-01" in said
         assert not (in_project / "late.csv").exists()
 

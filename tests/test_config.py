@@ -166,7 +166,6 @@ def test_every_key_arrives_where_it_belongs(load, tmp_path):
     assert told.models == tmp_path / "m"
     assert told.registry().name == "shop"
     assert told.cutoff("2024-01-01") == Cutoff.parse("2024-01-01", "Asia/Tehran")
-    assert told.scores_path(told.cutoff("2024-01-01")).name == "scores-2024-01-01.parquet"
     assert told.report_path(told.cutoff("2024-01-01")).name == "report-2024-01-01.html"
 
 

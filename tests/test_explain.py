@@ -113,7 +113,7 @@ def pulling(**pulls: list[float]) -> SimpleNamespace:
     """A model with these contributions, one a row; all others are zero."""
     rows = len(next(iter(pulls.values())))
     told = np.stack([pulls.get(name, [0.0] * rows) for name in NAMES], axis=1)
-    return SimpleNamespace(names=NAMES, spec=SPEC, contributions=lambda _: told)
+    return SimpleNamespace(names=NAMES, spec=SPEC, middle=None, contributions=lambda _: told)
 
 
 def test_a_theme_speaks_through_a_value_on_the_expected_side():
@@ -368,7 +368,8 @@ def test_reasons_that_are_not_exact_are_marked(model, scores):
 
 
 def test_the_call_list_has_exact_reasons_before_all_others(model, logs, as_of, monkeypatch):
-    monkeypatch.setattr("churnkit.scoring.EXACT_REASONS", 10)
+    for name in ("EXACT_REASONS", "EXACT_OF_MANY"):
+        monkeypatch.setattr(f"churnkit.scoring.run.{name}", 10)
     scores = score(model, logs, as_of)
     exact = [not line.startswith("≈") for line in scores.to_frame()["reasons"]]
     calls = (scores.to_frame()["light"] != "green").to_numpy()

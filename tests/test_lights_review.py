@@ -123,20 +123,12 @@ def test_what_could_be_promised_is_a_share():
 # ── Ledger ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_copy_beside_the_runs_is_no_run(tmp_path):
-    ledger = Ledger(tmp_path)
-    run = pd.DataFrame({"customer_id": ["a"], "as_of": "2024-05-01"})
-    path = ledger.write(run, Cutoff.parse("2024-05-01"))
-    for name in ("run-2024-05-01 (copy).parquet", "run-2024-13-45.parquet"):
-        (tmp_path / name).write_bytes(path.read_bytes())
-    assert ledger.days() == ("2024-05-01",)
-    assert ledger.before(Cutoff.parse("2024-06-01")) is not None
-
-
 def test_a_run_that_is_none_of_ours_is_named(tmp_path):
     path = Ledger(tmp_path).write(pd.DataFrame({"customer_id": ["a"]}), Cutoff.parse("2024-05-01"))
     at, end = Cutoff.parse("2024-05-01"), Cutoff.parse("2024-06-01")
-    settings: Any = SimpleNamespace(ledger=tmp_path, cutoff=Cutoff.parse)
+    settings: Any = SimpleNamespace(
+        ledger=tmp_path, cutoff=Cutoff.parse, open_ledger=lambda: Ledger(tmp_path)
+    )
     with pytest.raises(DataError, match=path.name):
         set_light(settings, "a", "red", at, end, "mia", "said so")
     with pytest.raises(DataError, match="the plan has no"):
@@ -166,7 +158,9 @@ def test_uplift_is_learnt_from_what_was_known_at_the_scoring(model, logs, tmp_pa
         raise DataError("enough is seen", "")
 
     monkeypatch.setattr(project_outcomes, "ranking_of", learnt)
-    settings: Any = SimpleNamespace(ledger=tmp_path, cutoff=Cutoff.parse)
+    settings: Any = SimpleNamespace(
+        ledger=tmp_path, cutoff=Cutoff.parse, open_ledger=lambda: Ledger(tmp_path)
+    )
     at = Cutoff.parse("2024-05-10")
     project_outcomes.saved_by_acting(settings, model, logs, at)
     assert seen == {"days": {"2024-03-01", "2024-05-01"}, "known": {"2024-03-01"}}

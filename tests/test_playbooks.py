@@ -27,6 +27,7 @@ from churnkit.actions import (
 from churnkit.clock import Cutoff
 from churnkit.config import FILE_NAME, load_settings
 from churnkit.errors import ConfigError, DataError
+from churnkit.logs import Texts
 
 MONDAY = Cutoff.parse("2024-06-03", "Europe/Berlin")
 KNOWN = ("rhythm", "score", "nps")
@@ -39,8 +40,8 @@ def book(name: str, **told: object) -> Playbook:
 
 def taken_by(playbooks: Playbooks, *told: str) -> str:
     """Name of the playbook that takes a customer of colour, reason, tier and segment."""
-    row = [np.array([value], dtype=object) for value in told]
-    position = int(playbooks.of_rows(*row)[0])
+    row = [Texts((value,), np.array([0])) for value in told]
+    position = int(playbooks.of_texts(*row)[0])
     return "" if position < 0 else playbooks.entries[position].name
 
 

@@ -12,6 +12,7 @@ import resource
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -128,13 +129,12 @@ def test_the_policy_colours(model, few, few_scores):
 
 def ranked(scores: Scores, **rows: tuple[float, float]) -> list[str]:
     """Customers by rank; given are the probability and the value at risk of each."""
-    probability, value = np.array(list(rows.values()), dtype=float).T
-    ids = np.array(list(rows), dtype=object)
-    features = dataclasses.replace(scores.features, customer_id=ids)
-    some = dataclasses.replace(
-        scores, features=features, probability=probability, value_at_risk=value
+    ids = sorted(rows)
+    probability, value = np.array([rows[name] for name in ids], dtype=float).T
+    found = dataclasses.replace(
+        scores.found, customer=pa.array(ids), probability=probability, value=value
     )
-    return ids[np.argsort(some.rank)].tolist()
+    return np.array(ids)[dataclasses.replace(scores, found=found).in_rank_order].tolist()
 
 
 NAN = float("nan")

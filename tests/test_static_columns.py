@@ -20,7 +20,7 @@ from churnkit.features.static import CATEGORIES, StaticColumn
 from churnkit.labels import Question
 from churnkit.logs import Contract, LogMapping, Logs, Texts
 from churnkit.model import fit, rung_named
-from churnkit.scoring import _same_logs
+from churnkit.scoring import require_same_logs
 from churnkit.sources import open_logs, read_logs
 
 CUTOFF = Cutoff.parse("2024-03-01")
@@ -162,7 +162,7 @@ def test_a_column_named_like_a_feature_or_a_key_is_refused(name):
 def test_a_model_is_not_used_without_the_static_columns_it_learnt():
     spec = FeatureSpec.learn(regions("north", "south"), CUTOFF)
     with pytest.raises(DataError, match=r"static columns of the customers .*: region") as told:
-        _same_logs(spec, shop("anna | north | 31", "age"))
+        require_same_logs(spec, shop("anna | north | 31", "age"))
     assert "[logs.customers]" in told.value.mend
 
 
