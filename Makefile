@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types docs quality ingest features model recipes reasons spend scoring lights clean
+.PHONY: help demo test fuzz lint types docs quality ingest features model recipes reasons spend scoring lights year clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,6 +62,9 @@ scoring: $(VENV)/run.stamp ## Scoring 1M customers against bare features and pre
 
 lights: $(VENV)/run.stamp ## Policies side by side over eight weeks, and promises against what came.
 	$(BIN)/python benchmarks/lights.py
+
+year: $(VENV)/run.stamp ## A year of weekly nights with planted events: what is noticed, and false alarms.
+	$(BIN)/python benchmarks/year.py
 
 clean: ## Remove the environment and everything the demo made.
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
