@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import subprocess
@@ -156,3 +157,17 @@ def test_a_folder_that_is_there_is_not_touched(tmp_path):
         (aside / "model.json").write_text("new")
     assert (tmp_path / "bundle" / "model.json").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_who_may_read_a_file_follows_from_the_umask(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        with whole_file(tmp_path / "scores.csv") as aside:
+            aside.write_text("new")
+        with whole_folder(tmp_path / "bundle"):
+            pass
+    finally:
+        os.umask(before)
+    assert (tmp_path / "scores.csv").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "bundle").stat().st_mode & 0o077 == 0o077 & ~umask & 0o055

@@ -371,6 +371,8 @@ def alarm(severity: str, area: str = "outcomes", what: str = "it is off") -> Ala
 def test_the_verdict_is_the_worst_alarm_and_its_words_the_reason() -> None:
     assert verdict([])[0] == "ok"
     assert verdict([alarm("watch", what="a")]) == ("watch", "a")
+    among = [alarm("watch", "features", "b"), alarm("watch", "inputs", "a day lost")]
+    assert verdict(among) == ("watch", "a day lost (and 1 more)")
     assert verdict([alarm("watch", what="a"), alarm("retrain", what="b")]) == ("retrain", "b")
 
 

@@ -92,7 +92,7 @@ def test_a_unit_change_is_noticed_and_its_factor_told(frames: Frames) -> None:
     assert found(frames, purchases=purchases)[0] == {("unit_change", "purchases.amount")}
     logs = read_logs(purchases)
     told = sizes(days_of(logs, AS_OF), WEEK, logs.instruments)
-    assert "about 100 times" in told.alarms[0].what
+    assert "is 100 times larger" in told.alarms[0].what
     assert told.alarms[0].figure == pytest.approx(100, rel=0.15)
 
 

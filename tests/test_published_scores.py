@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from commands import run, told
 
+import churnkit
 from churnkit import bundle
 from churnkit.config import load_settings
 
@@ -91,6 +92,18 @@ def test_another_row_or_force_is_another_run(project):
     assert changed["scored"] > 100
     runs = load_settings(project / "churnkit.toml").open_ledger().runs()
     assert changed["run"] in set(runs["run"])
+
+
+def test_a_ledger_that_lags_behind_what_was_published_is_made_up_for_before_scoring(project):
+    """As if the first run had been killed between publishing and the ledger."""
+    shutil.rmtree("ledger")
+    told("score", "--model", "model", "--as-of", "2024-05-17")
+    runs = {day: churnkit.read_scores(day) for day in (DAY, "2024-05-17")}
+    before = runs[DAY].set_index("customer_id")["light"]
+    now = runs["2024-05-17"].set_index("customer_id")["light_before"]
+    both = before.index.intersection(now.index)
+    assert len(both) > 100
+    assert (before[both] == now[both]).all()
 
 
 def test_who_publishes_meanwhile_is_left_alone(project):

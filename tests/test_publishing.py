@@ -245,6 +245,15 @@ def test_a_damaged_pointer_is_told_and_mended_by_removing_it(store, damage):
     assert pointer.read_bytes() == before
 
 
+def test_a_pointer_that_is_gone_is_no_empty_store(store):
+    (store.folder / "current.json").unlink()
+    for attempt in (store.days, lambda: store.read(DAY)):
+        with pytest.raises(DataError, match=r"current\.json is gone, and runs lie beside it"):
+            attempt()
+    with pytest.warns(StaleScores):
+        assert store.newest()["as_of"].iloc[0] == NEXT
+
+
 def test_a_pointer_to_a_missing_run_serves_the_last_good_one(store):
     shutil.rmtree(store.folder / f"as_of={NEXT}")
     with pytest.raises(DataError, match="is not there"):

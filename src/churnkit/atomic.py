@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from churnkit.errors import ConfigError
@@ -28,14 +29,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-    aside = Path(name)
+        aside = new_beside(path, partial(Path.touch, exist_ok=False))
     try:
         with writable(path):
             yield aside
             flush(aside)
-            aside.chmod(0o644)
             aside.replace(path)
             flush(path.parent)
     finally:
@@ -55,13 +53,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """
     with writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        aside = new_beside(path, Path.mkdir)
     try:
         with writable(path):
             yield aside
             for file in aside.rglob("*"):
                 flush(file)
-            aside.chmod(0o755)
             _become(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
@@ -78,6 +75,17 @@ def made_folder(path: Path) -> Path:
     with writable(path):
         path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def new_beside(path: Path, make: Callable[[Path], None]) -> Path:
+    """Something new beside a path; who may read it follows from the umask, as for any file."""
+    while True:
+        aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            make(aside)
+        except FileExistsError:
+            continue
+        return aside
 
 
 def _become(aside: Path, path: Path) -> None:

@@ -569,6 +569,7 @@ def score_project(
     )
     store = settings.score_store()
     with store.lock():
+        catch_up_ledger(settings)  # the run before may have ended between publishing and this
         progress("reading and sorting the logs")
         with settings.open_logs() as logs:
             require_same_logs(loaded.spec, logs)

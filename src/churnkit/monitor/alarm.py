@@ -99,11 +99,12 @@ def verdict(alarms: Sequence[Alarm]) -> tuple[str, str]:
         )
     if stale:
         return "retrain", _first(stale)
-    return "watch", _first(broken or alarms)
+    return "watch", _first(broken or alarms, of=len(alarms))
 
 
-def _first(alarms: Sequence[Alarm]) -> str:
-    more = len(alarms) - 1
+def _first(alarms: Sequence[Alarm], of: int = 0) -> str:
+    """The first of some alarms, and how many others there are, of all or of these."""
+    more = max(of, len(alarms)) - 1
     return alarms[0].what + (f" (and {more} more)" if more else "")
 
 

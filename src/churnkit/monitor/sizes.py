@@ -96,11 +96,11 @@ def _other_unit(name: str, measure: str, moved: float) -> Alarm:
     times = 10 ** abs(moved)
     way = "larger" if moved > 0 else "smaller"
     near = next((n for n in (10, 100, 1000) if 0.7 < times / n < 1.4), None)
-    guess = f", about {near} times: cents, or another currency?" if near else ""
+    guess = ", as if in cents or another currency" if near else ""
     return Alarm(
         "unit_change", "watch", "inputs", f"{name}.{measure}",
-        f"{measure} in the {name} log is {times:,.0f} times {way} since the run before than in "
-        f"the weeks before{guess}",
+        f"{measure} in the {name} log is {near or round(times):,} times {way} since the run before "
+        f"than in the weeks before{guess}",
         10**moved, FACTOR if moved > 0 else 1 / FACTOR,
         "Bring the new rows to the unit of the old ones, and score anew.",
     )  # fmt: skip

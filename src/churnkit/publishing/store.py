@@ -339,6 +339,11 @@ class ScoreStore:
         """Day → what is published for it; nothing before the first publication."""
         path = self.folder / POINTER
         if not path.exists():
+            if not self._held and self._sealed_runs():
+                raise DataError(
+                    f"{path} is gone, and runs lie beside it",
+                    "The next churnkit score makes it anew from their manifests.",
+                )
             return {}
         try:
             return _entries(unsealed(_text(path), path), path)
@@ -359,14 +364,16 @@ class ScoreStore:
         self._write_pointer({**self._pointer(), manifest.as_of: _entry(manifest)})
 
     def _adopt(self) -> None:
-        """Make a pointer from the manifests where there is none: somebody removed a damaged one."""
+        """Make a pointer from the manifests where there is none: somebody removed a damaged one.
+
+        A new store gets an empty one, so that a pointer that is not there was removed.
+        """
         if (self.folder / POINTER).exists():
             return
         last: dict[str, Manifest] = {}
         for one in sorted(self._sealed_runs(), key=lambda one: one.sequence):
             last[one.as_of] = one
-        if last:
-            self._write_pointer({day: _entry(one) for day, one in last.items()})
+        self._write_pointer({day: _entry(one) for day, one in last.items()})
 
     # ── Runs ────────────────────────────────────────────────────────────────────────────────
 
