@@ -16,7 +16,7 @@ HORIZON_DAYS, LOOKBACK_DAYS = 60, 180
 
 
 def run(
-    folder: Path, customers: int = 6000, seed: int = 7, progress: Progress = silent
+    folder: Path, customers: int = 4000, seed: int = 7, progress: Progress = silent
 ) -> dict[str, Any]:
     """Simulate a shop, train, and score it as of the end of its last day.
 

@@ -685,7 +685,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for everything that is made.")] = Path(
         "demo"
     ),
-    customers: Annotated[int, typer.Option(min=1000, help="Size of the shop.")] = 6000,
+    customers: Annotated[int, typer.Option(min=1000, help="Size of the shop.")] = 4000,
     seed: Annotated[int, typer.Option(help="Seed of the shop.")] = 7,
     as_json: Json = False,
 ) -> None:

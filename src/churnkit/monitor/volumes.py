@@ -343,7 +343,8 @@ def _stale(name: str, told: LogDays, as_of: Cutoff) -> Alarm:
     last = as_of.shifted(-told.behind - 1)
     return Alarm(
         "stale_log", "watch", "inputs", name,
-        f"the {name} log ends on {last}, {told.behind} days before {as_of}",
+        f"the {name} log ends on {last}, {told.behind} {'day' if told.behind == 1 else 'days'} "
+        f"before {as_of}",
         float(told.behind), 0.0,
         "Load what is missing and score anew: until then all customers look silent.",
     )  # fmt: skip
