@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 # Read when the first OpenMP library is loaded, and scikit-learn may load one before churnkit.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -38,12 +39,32 @@ from churnkit.training import Training, train
 # Properties are about results, not about speed: a busy machine shall not fail them. Their examples
 # are the same in every run; `make fuzz` looks for new ones.
 hypothesis_settings.register_profile(
-    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "same",
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.register_profile(
     "new", deadline=None, derandomize=False, suppress_health_check=[HealthCheck.too_slow]
 )
 hypothesis_settings.load_profile("same")
+
+
+collect_ignore = ["warm.py"]  # for Spark alone, which may not be there
+
+# Minutes each: begun last, one of them would keep one worker busy while the other is idle.
+HEAVY = (
+    *("test_docs", "test_real_quality", "test_cli", "test_engines", "test_project_engines"),
+    *("test_release", "test_models_commands", "test_kernel", "test_scoring_blocks", "test_propose"),
+    *("test_rolling", "test_scaffold", "test_published_scores", "test_history"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Heavy files first; the order within a file stays."""
+    place = {name: number for number, name in enumerate(HEAVY)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(HEAVY)))
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +103,24 @@ def java() -> None:
     pytest.importorskip("pyspark")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         pytest.skip("there is no Java")
+
+
+@pytest.fixture(scope="session")
+def session(java: None) -> Iterator[Any]:
+    """A real Spark with two executor threads, each with Python workers of its own.
+
+    Few tasks for few rows, no second pass of Java's compiler, and workers that are forked from a
+    Python in which everything is loaded: most of the time of a small job is the start.
+    """
+    from churnkit.engines.spark import spark_session
+
+    here = str(Path(__file__).parent)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("SPARK_SUBMIT_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        patched.setenv("PYTHONPATH", here, prepend=os.pathsep)
+        settings = {"spark.sql.shuffle.partitions": "2", "spark.python.daemon.module": "warm"}
+        with spark_session("local[2]", settings) as session:
+            yield session
 
 
 @pytest.fixture(scope="session")
@@ -129,7 +168,9 @@ def failing(training: Training) -> Callable[..., Training]:
     def fail(*names: str) -> Training:
         gates = tuple(replace(g, passed=g.passed and g.name not in names) for g in training.gates)
         again = replace(training)
-        # Gates are computed once and kept here, so that these are found in their place.
+        # Gates are computed once and kept here, so that these are found in their place; drivers
+        # are the same.
+        vars(again)["_drivers"] = training._drivers
         vars(again)["gates"] = gates
         return again
 

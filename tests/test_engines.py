@@ -51,7 +51,7 @@ from churnkit.sources import (
 CUTOFFS = tuple(Cutoff.parse(day) for day in ("2023-03-01", "2023-07-01", "2024-01-01"))
 YEAR, MONTH = 365 * 86_400, 28 * 86_400
 LAX = Contract(max_rejected_share=0.5)
-FEW_ROWS = 900  # of a chunk: customers straddle many borders
+FEW_ROWS = 1100  # of a chunk: customers straddle many borders
 
 
 # ── Shops ───────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +237,8 @@ def plain(table: pa.Table) -> pa.Table:
 
 
 def nameless(checks: Sequence[LogCheck]) -> tuple[LogCheck, ...]:
-    return tuple(replace(check, source="") for check in checks)
+    """The checks without the name of the source, and the types it has for columns."""
+    return tuple(replace(c, source="", columns=dict.fromkeys(c.columns, "")) for c in checks)
 
 
 def by_pandas(shop: Shop) -> Outcome:
@@ -283,13 +284,6 @@ def stored(table: pa.Table) -> SqlSource:
     with closing(server.connected()) as con, closing(con.cursor()) as cursor:
         cursor.adbc_ingest(name, table, db_schema_name=server.schema)
     return SqlSource(server.url, table=server.table(name))
-
-
-@pytest.fixture(scope="module")
-def session(java) -> Iterator[Any]:
-    """A real Spark with two executor threads, each with Python workers of its own."""
-    with spark.spark_session("local[2]") as session:
-        yield session
 
 
 def frames_of(session: Any, tables: Mapping[str, pa.Table]) -> dict[str, Any]:
@@ -384,7 +378,7 @@ def rows_of(**columns: st.SearchStrategy[Any]) -> st.SearchStrategy[pa.Table]:
     )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     purchases=rows_of(
         amount=st.sampled_from(["1", "-2.5", "x"]), order_id=st.sampled_from(["1", "2", None])
@@ -403,7 +397,7 @@ def test_the_dirty_shop_is_as_dirty_as_it_says():
     shop, done = dirty_shop(), as_read_at_once("dirty")
     named = [who for t in shop.tables.values() for who in t["customer_id"].to_pylist() if who]
     assert sum(who.strip() == "big" for who in named) > 0.05 * len(named)
-    assert len(named) > 5 * FEW_ROWS
+    assert len(named) > 4 * FEW_ROWS
     assert {reason for check in done.checks for reason in check.rejected} == {
         "duplicate", "implausible_ts", "missing_customer_id", "score_outside_scale",
         "unknown_instrument", "unreadable_amount", "unreadable_since", "missing_ts",

@@ -29,8 +29,8 @@ EARLIER = Cutoff.parse("2023-12-02T06:00")
 CUTOFFS = [EARLIER, CUTOFF]
 HORIZONS = LOOKBACKS = (1, 30, 90)
 
-slow = settings(max_examples=12, deadline=None)
-quick = settings(max_examples=25, deadline=None)
+slow = settings(max_examples=9, deadline=None)
+quick = settings(max_examples=18, deadline=None)
 
 
 # ── Random logs ─────────────────────────────────────────────────────────────────────────────
@@ -267,7 +267,7 @@ def test_features_of_read_logs_are_those_of_the_reference(frames):
     assert_same_features(built, build_features(logs_of(frames), CUTOFFS))
 
 
-@settings(quick, max_examples=60)
+@settings(quick, max_examples=40)
 @given(shops())
 def test_features_are_those_of_the_reference(frames):
     assert_as_in_the_reference(build_features(logs_of(frames), CUTOFFS), frames, CUTOFFS)
@@ -471,6 +471,20 @@ def test_lags_that_were_not_announced_are_found_as_well(frames):
     for days in reference.WINDOWS:
         late = asked_late.count(at, days)
         np.testing.assert_array_equal(late, announced.count(at, days))
+
+
+def test_a_plan_rehearses_once_for_all_blocks(monkeypatch):
+    """What blocks will be asked is found out once, and each of them counts in one pass."""
+    rows = [(str(k), CUTOFF.us - k, "visit", None, None) for k in range(1, 9)]
+    logs = logs_of({"activity": frame_of("activity", rows)})
+    plan, rehearsals = plan_features(logs, CUTOFF), []
+    rehearse = type(plan)._rehearse
+    monkeypatch.setattr(
+        type(plan), "_rehearse", lambda *given: (rehearsals.append(1), rehearse(*given))
+    )
+    for block in logs.blocks(2):
+        list(plan.rows(block))
+    assert rehearsals == [1]
 
 
 def test_event_names_may_be_many():

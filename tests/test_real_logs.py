@@ -54,6 +54,16 @@ def lines(tmp_path_factory) -> Settings:
     return initialised(folder, "purchases", "online_retail_ii/transactions.parquet")
 
 
+@pytest.fixture(scope="module")
+def read_lines(lines) -> Logs:
+    return lines.read_logs()
+
+
+@pytest.fixture(scope="module")
+def read_orders(orders) -> Logs:
+    return orders.read_logs()
+
+
 UCI = """
     SELECT order_id AS Invoice, product_id AS StockCode, description AS Description,
            quantity AS Quantity, strftime(timestamp, '%d/%m/%Y %H:%M') AS InvoiceDate,
@@ -114,7 +124,7 @@ def test_cdnow(cdnow):
     assert told.base_rate == pytest.approx(0.615, abs=5e-4)
 
 
-def test_online_retail_orders(orders):
+def test_online_retail_orders(orders, read_orders):
     assert orders.logs.purchases.columns == {
         "customer_id": "customer_id",
         "ts": "timestamp",
@@ -122,7 +132,7 @@ def test_online_retail_orders(orders):
         "order_id": "order_id",
         "quantity": "items",
     }
-    logs = orders.read_logs()
+    logs = read_orders
     (check,) = logs.checks
     assert (check.read, check.kept, check.customers) == (44_876, 44_876, 5942)
     told = at_risk(logs, Question(), "2011-09-10", orders)
@@ -130,7 +140,7 @@ def test_online_retail_orders(orders):
     assert told.base_rate == pytest.approx(0.382, abs=5e-4)
 
 
-def test_online_retail_lines(lines):
+def test_online_retail_lines(lines, read_lines):
     assert lines.logs.purchases.columns == {
         "customer_id": "customer_id",
         "ts": "timestamp",
@@ -142,7 +152,7 @@ def test_online_retail_lines(lines):
     }
     assert lines.logs.purchases.provenance == ("sheet", "in_both_sheets")
     assert 0.25 <= lines.quality.max_rejected_share <= 0.5
-    logs = lines.read_logs()
+    logs = read_lines
     (check,) = logs.checks
     assert check.read == 1_067_370
     assert check.rejected["missing_customer_id"] == check.faulty == 243_007
@@ -163,7 +173,7 @@ RAW = {
 }
 
 
-def test_the_raw_file_of_uci_is_read_as_the_lines_are(uci_file, lines, tmp_path):
+def test_the_raw_file_of_uci_is_read_as_the_lines_are(uci_file, read_lines, tmp_path):
     (proposal,) = write_config(tmp_path / FILE_NAME, {"purchases": uci_file}, QuestionSection())
     assert proposal.columns == RAW
     assert {reason.sure for reason in proposal.reasons.values()} == {"sure"}
@@ -171,7 +181,7 @@ def test_the_raw_file_of_uci_is_read_as_the_lines_are(uci_file, lines, tmp_path)
     assert proposal.grain == "line items"
     assert proposal.notes == ()
     assert proposal.noticed[0].endswith("their order ids begin with 'C'")
-    logs, expected = load_settings(tmp_path / FILE_NAME).read_logs(), lines.read_logs()
+    logs, expected = load_settings(tmp_path / FILE_NAME).read_logs(), read_lines
     assert logs.checks[0].rejected == expected.checks[0].rejected
     assert list(logs.customer_ids) == list(expected.customer_ids)
     money, total = (told.purchases.columns["amount"] for told in (logs, expected))
@@ -189,11 +199,10 @@ def test_the_book_of_uci_is_read_with_both_sheets(uci_book, tmp_path):
     assert check.kept <= good / 2
 
 
-def test_the_lines_fold_to_the_orders(lines, orders):
-    from_lines, from_orders = lines.read_logs(), orders.read_logs()
-    assert list(from_lines.customer_ids) == list(from_orders.customer_ids)
-    folded = from_lines.checks[0].folded
-    assert folded == pytest.approx(from_orders.checks[0].folded, rel=0.01)
+def test_the_lines_fold_to_the_orders(read_lines, read_orders):
+    assert list(read_lines.customer_ids) == list(read_orders.customer_ids)
+    folded = read_lines.checks[0].folded
+    assert folded == pytest.approx(read_orders.checks[0].folded, rel=0.01)
 
 
 def test_oulad(oulad):

@@ -250,7 +250,8 @@ def test_a_limit_asks_for_a_search(asked, trials, minutes, budget):
     assert budget_of(asked, trials, minutes) == budget
 
 
-def test_the_outcome_is_on_the_card(tmp_path):
+def test_the_outcome_is_on_the_card(tmp_path, empty_store):
+    shutil.copytree(empty_store, tmp_path / "models")
     files = simulate(customers=500, days=400).write(tmp_path / "data")
     config = tmp_path / "churnkit.toml"
     asked = ["--horizon", "30", "--lookback", "90", "--config", str(config)]
