@@ -54,7 +54,7 @@ SCHEMA, UNIT, CHRISTMAS, GAP, SHIFT, STALE = 5, 9, 15, 22, 27, 36
 """Weeks, counted from 1: of each event the one in which it is to be noticed, or begins to be."""
 
 SEGMENT, KEPT, LEAVERS = "home", 0.5, 0.5
-QUIETER = 0.8
+QUIETER = 0.6
 """Share of the purchases that happen outside the weeks of Christmas: thinned, they stay Poisson."""
 
 RED_CHURNS, GREEN_CHURNS = 0.7, 0.2

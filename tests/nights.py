@@ -31,6 +31,8 @@ class Fake:
         self.version, self.rejected, self.verdict = "1", 0, "ok"
         self.published: list[str] = []
         self.failing: dict[str, BaseException] = {}
+        self.warnings: list[str] = []
+        self.csv = False
         self.alias = "champion"
         self.trained_with = None
 
@@ -73,11 +75,14 @@ class Fake:
             "ledger": self._write("ledger/ledger.duckdb", f"up to {day}"),
             "report": self._write(f"reports/report-{day}.html", "report"),
         }
+        if self.csv:
+            paths["csv"] = self._write("newest.csv", day)
         return {
             "lights": [{"light": name, "customers": n} for name, n in
                        (("red", 2), ("yellow", 3), ("green", 4))],
-            "model_version": self.version, "warnings": ["customer 12748 is odd"],
-            "paths": {name: str(path) for name, path in paths.items()},
+            "model_version": self.version, "warnings": self.warnings,
+            "paths": {"table": "postgresql://host/shop scores",
+                      **{name: str(path) for name, path in paths.items()}},
         }  # fmt: skip
 
     def calls(self, settings, as_of):

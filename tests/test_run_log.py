@@ -94,6 +94,20 @@ def test_a_fault_is_one_line_without_what_the_data_said(fake):
     assert json.loads(out)["failed"] == "score"
 
 
+def test_warnings_of_the_scores_are_lines_and_hold_no_customer(fake):
+    fake.warnings = ["overrides hold for customers who are not at risk now: '12748', '12749'"]
+    _, told, out = night("--json")
+    (warning,) = [t for t in told if t["event"] == "warning"]
+    assert (warning["level"], warning["step"]) == ("warning", "score")
+    assert warning["message"] == "overrides hold for customers who are not at risk now: '…'"
+    assert json.loads(out)["warnings"] == fake.warnings
+
+
+def test_warnings_of_the_scores_are_told_people_too(fake):
+    fake.warnings = ["the model has grade C"]
+    assert "Warning: the model has grade C" in command("run", "--as-of", DAY).stderr
+
+
 def test_what_nobody_foresaw_ends_in_a_line_and_exit_code_1(fake):
     fake.failing["monitor"] = ZeroDivisionError("12748")
     code, told, _ = night()

@@ -12,7 +12,7 @@ from nights import DAY, LATER, NEXT, ORDER, SETTINGS, Fake
 
 from churnkit.config import load_settings
 from churnkit.errors import ConfigError, DataError, GateRefused, NothingToDo
-from churnkit.nightly import Decisions, alone
+from churnkit.nightly import Decisions, JsonLines, alone
 from churnkit.project_run import run_project
 
 
@@ -67,6 +67,44 @@ def test_the_page_of_the_night_links_to_the_others_and_needs_no_network(fake):
     assert "default-src 'none'" in page
     assert "<script" not in page
     assert "12748" not in page
+
+
+def test_warnings_of_the_scores_are_on_the_page_and_in_the_summary_also_when_kept(fake):
+    fake.warnings = ["the model has <b>grade C</b>"]
+    first = night(fake)
+    assert first.summary["warnings"] == fake.warnings
+    page = Path(first.summary["paths"]["night"]).read_text()
+    assert "the model has &lt;b&gt;grade C&lt;/b&gt;" in page
+    again = night(fake)
+    assert again.summary["exit_code"] == 99
+    assert again.summary["warnings"] == fake.warnings
+
+
+@pytest.mark.parametrize("name", ["ledger/ledger.duckdb", "newest.csv"])
+def test_what_grows_is_made_again_when_it_is_gone_and_is_listed_only_while_there(fake, name):
+    fake.csv = True
+    night(fake)
+    (fake.folder / name).unlink()
+    found = night(fake)
+    assert fake.did == ["score"]
+    (why,) = [step["why"] for step in found.summary["steps"] if step["step"] == "score"]
+    assert why == f"{name} is gone"
+    assert all(Path(path).exists() for path in found.summary["paths"].values())
+    assert night(fake).summary["exit_code"] == 99
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{}, {"as_of": DAY}, {"decision": "training", "as_of": 7},
+     {"decision": "training", "as_of": "noon", "says": "", "rule": "", "why": "",
+      "champion_before": "", "champion_after": ""}],
+)  # fmt: skip
+def test_a_damaged_line_of_the_decisions_is_passed_over(fake, damaged):
+    fake.verdict = "retrain"
+    JsonLines(fake.folder / "ledger" / "decisions.jsonl").append(damaged)
+    found = night(fake, retrain_if=["retrain"])
+    assert [d["decision"] for d in found.summary["decisions"]] == ["training", "promoted"]
+    assert night(fake, retrain_if=["retrain"]).summary["exit_code"] == 99
 
 
 def test_a_finished_night_has_nothing_to_do(fake):

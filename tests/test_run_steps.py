@@ -244,6 +244,34 @@ def test_a_journal_of_a_newer_churnkit_is_refused_and_left_alone(shop):
     assert shop.did == []
 
 
+KEYS = ("event", "step", "inputs", "seconds", "rows", "told", "wrote", "paths", "digest")
+
+
+@pytest.mark.parametrize("wrong", [None, "other", [], {"x": 1}], ids=str)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_step_whose_line_is_damaged_is_done_again(shop, key, wrong):
+    shop.run()
+    told = lines(shop)
+    for entry in (e for e in told if (e["event"], e["step"]) == ("done", "score")):
+        del entry[key]
+        entry.update({} if wrong is None else {key: wrong})
+    shop.journal.path.write_text("".join(json.dumps(e) + "\n" for e in told))
+    assert shop.run().success
+    assert shop.did == ["score"]
+    assert not shop.run().news
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", "[]", "7", '{"format": 1}', '{"format": null}', '{"format": 1, "event": []}',
+             '{"format": 1, "event": "done"}', "[" * 100_000, "\xff"],
+)  # fmt: skip
+def test_a_line_of_something_else_changes_nothing(shop, line):
+    shop.run()
+    with shop.journal.path.open("a", encoding="latin-1") as file:
+        file.write(f"{line}\n")
+    assert set(shop.states().values()) == {"kept"}
+
+
 def test_a_journal_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "nights").write_text("in the way")
     night = Shop(tmp_path).run()

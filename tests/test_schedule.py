@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import re
 import select
@@ -293,7 +292,15 @@ def test_python_files_hold_the_paths_as_they_are(scheduler, name):
     }  # fmt: skip
 
 
-def airflow_task(text: str, monkeypatch) -> tuple[dict, dict]:
+class FailException(Exception):
+    """What Airflow takes for a failure that is not tried again."""
+
+
+class SkipException(Exception):
+    """What Airflow takes for a task that had nothing to do."""
+
+
+def airflow_task(text: str, monkeypatch, *, newest: bool = True) -> tuple[dict, dict]:
     """What the DAG and its task are declared with, under an Airflow that only writes it down."""
     dag, task = {}, {}
 
@@ -311,7 +318,12 @@ def airflow_task(text: str, monkeypatch) -> tuple[dict, dict]:
         "pendulum": {"datetime": lambda *day, tz: datetime(*day, tzinfo=ZoneInfo(tz))},
         "airflow": {}, "airflow.sdk": {"DAG": Dag}, "airflow.providers": {},
         "airflow.providers.standard": {}, "airflow.providers.standard.operators": {},
-        "airflow.providers.standard.operators.bash": {"BashOperator": lambda **t: task.update(t)},
+        "airflow.providers.standard.operators.python": {
+            "PythonOperator": lambda **t: task.update(t)
+        },
+        "airflow.sdk.exceptions" if newest else "airflow.exceptions": {
+            "AirflowFailException": FailException, "AirflowSkipException": SkipException
+        },
     }  # fmt: skip
     for name, content in modules.items():
         monkeypatch.setitem(sys.modules, name, SimpleNamespace(**content))
@@ -319,7 +331,6 @@ def airflow_task(text: str, monkeypatch) -> tuple[dict, dict]:
     return dag, task
 
 
-@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
 @pytest.mark.parametrize("name", ODD)
 def test_the_task_of_airflow_starts_the_night_of_the_day_that_has_begun(
     tmp_path, name, monkeypatch
@@ -328,23 +339,32 @@ def test_the_task_of_airflow_starts_the_night_of_the_day_that_has_begun(
     dag, task = airflow_task(text("airflow", project.job), monkeypatch)
     # Due at 02:30 in Berlin, which is still the day before in New York.
     due = datetime(2024, 5, 15, 0, 30, tzinfo=UTC)
-    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(
-        task["bash_command"]
-    )
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(task["op_args"][0])
     for context in (
         {"data_interval_end": due},  # Airflow 2, and 3 with a schedule
         {"data_interval_end": None, "dag_run": SimpleNamespace(run_after=due)},  # 3 by hand
     ):
-        command = template.render(**dag["user_defined_macros"], **context)
-        subprocess.run(["bash", "-c", command], cwd=task["cwd"], check=True, capture_output=True)
+        task["python_callable"](template.render(**dag["user_defined_macros"], **context))
         assert project.called() == project.wanted("2024-05-15")
 
 
-def test_the_dag_skips_when_nothing_is_to_be_done_and_never_runs_twice_at_once(
-    tmp_path, monkeypatch
+@pytest.mark.parametrize("newest", [True, False])
+def test_airflow_tries_again_only_when_busy_and_skips_when_nothing_is_to_be_done(
+    project, monkeypatch, capsys, newest
 ):
+    _, task = airflow_task(text("airflow", project.job), monkeypatch, newest=newest)
+    for code, kind in ((75, RuntimeError), (99, SkipException), *((n, FailException) for n in
+                       (1, 2, 3, 4, 5))):  # fmt: skip
+        project.codes(code)
+        with pytest.raises(kind) as raised:
+            task["python_callable"]("2024-05-15")
+        assert type(raised.value) is kind
+    assert capsys.readouterr().out == "told\nfailed\n" * 7
+
+
+def test_the_dag_never_runs_twice_at_once(tmp_path, monkeypatch):
     dag, task = airflow_task(text("airflow", job(tmp_path)), monkeypatch)
-    assert (task["skip_on_exit_code"], task["retries"]) == (99, 6)
+    assert (task["retries"], task["retry_delay"]) == (6, timedelta(seconds=600))
     assert (dag["max_active_runs"], dag["catchup"], dag["schedule"]) == (1, False, "30 2 * * *")
     assert str(dag["start_date"].tzinfo) == "Europe/Berlin"
 
@@ -354,7 +374,7 @@ REAL = {
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(FOLDER)
 assert not bag.import_errors, bag.import_errors
-assert bag.dags["churnkit"].get_task("run").skip_on_exit_code == [99]
+assert bag.dags["churnkit"].get_task("run").retries == 6
 """,
     "dagster": """
 import datetime, dagster
@@ -564,7 +584,15 @@ def test_the_command_writes_files_and_replaces_none_unasked(toml, tmp_path):
     assert "03:00" in Path(paths[1]).read_text()
 
 
-def test_the_program_that_is_started_can_be_named(toml):
-    (file,) = told("schedule", "cron", "--executable", "/opt/churnkit/bin/churnkit")["files"]
-    assert "/opt/churnkit/bin/churnkit" in file["text"]
-    assert json.dumps(file["text"])
+def test_the_program_that_is_started_can_be_named_if_it_can_be_run(toml, tmp_path):
+    program = tmp_path / "other" / "churnkit"
+    asked = ("schedule", "cron", "--executable", str(program))
+    program.parent.mkdir()
+    for make in (lambda: None, program.touch):  # not there, and there but no program
+        make()
+        refused = run(*asked)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "no program that can be run" in refused.stderr
+    program.chmod(0o755)
+    (file,) = told(*asked)["files"]
+    assert str(program) in file["text"]

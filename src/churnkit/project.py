@@ -657,7 +657,8 @@ def _unmet(overrides: Mapping[str, Override], scores: Scores) -> Iterator[str]:
     gone = sorted(set(overrides) - {scores.customer[row].as_py() for row in there})
     if gone:
         more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
-        names = f"{', '.join(gone[:_NAMED])}{more}"
+        # Quoted, so that the log of a run, which holds no customers, knows them.
+        names = f"{', '.join(map(repr, gone[:_NAMED]))}{more}"
         yield f"overrides hold for customers who are not at risk now: {names}"
 
 

@@ -86,8 +86,8 @@ class NightRun:
         JSON-ready values: ``as_of``, ``success``, ``exit_code``, ``failed`` (the step, or
         ``None``), ``says`` (why, or that nothing was to be done), ``steps`` (see
         `churnkit.nightly.Ran.shown`), ``lights``, ``verdict``, ``reason``, ``model``, ``calls``,
-        ``decisions`` (of this day, see `churnkit.nightly.Decisions`), ``paths``, ``warnings`` and
-        ``journal``.
+        ``decisions`` (of this day, see `churnkit.nightly.Decisions`), ``paths``, ``warnings``
+        (of the scores, also if they were kept, and of whoever could not be told) and ``journal``.
     """
 
     night: Night
@@ -165,14 +165,14 @@ def run_project(
                 force=force,
                 tell=told.tell,
             )
-            summary = _summary(night, steps.journal, Decisions(settings.ledger), told.warnings)
+            summary = _summary(night, steps.journal, Decisions(settings.ledger))
             told.measure(night, summary)
         except BaseException:  # whoever waits for the success must not wait in vain
             told.ping("fail")
             raise
         told.ping("" if night.success else "fail")
     told.tell("finished", exit_code=summary["exit_code"], message=summary["says"])
-    return NightRun(night, {**summary, "warnings": list(told.warnings)})
+    return NightRun(night, {**summary, "warnings": [*summary["warnings"], *told.warnings]})
 
 
 def _rules(settings: Settings, more: Sequence[str]) -> tuple[RetrainRule, ...]:
@@ -338,10 +338,11 @@ class _Steps:
         told = {
             "lights": lights,
             "model": found["model_version"],
-            "warnings": len(found["warnings"]),
+            "warnings": list(found["warnings"]),
         }
-        named = ((name, Path(path)) for name, path in found["paths"].items())
-        paths = {name: path for name, path in named if path.exists()}  # a store is no file
+        for warning in found["warnings"]:
+            self.tell("warning", step=_SCORE, message=warning)
+        paths = {name: Path(path) for name, path in found["paths"].items()}  # or names of stores
         return Made(told, self._of_the_day(paths.values()), paths, sum(lights.values()))
 
     def calls(self, _: Any) -> Made:
@@ -445,9 +446,7 @@ def _content(path: Path | None) -> str:
     return digest_of([[str(p.relative_to(path)), file_digest(p)] for p in files]) if files else ""
 
 
-def _summary(
-    night: Night, journal: Journal, decisions: Decisions, warnings: Sequence[str]
-) -> dict[str, Any]:
+def _summary(night: Night, journal: Journal, decisions: Decisions) -> dict[str, Any]:
     failed = next((ran for ran in night.steps if ran.state == FAILED), None)
     code, says = _ended(night)
     paths = {n: str(journal.folder / p) for ran in night.steps for n, p in ran.paths.items()}
@@ -466,7 +465,7 @@ def _summary(
         "calls": night.told(_CALLS).get("call"),
         "decisions": [d for d in decisions.all() if d["as_of"] == night.as_of],
         "paths": paths,
-        "warnings": list(warnings),
+        "warnings": list(score.get("warnings", ())),
         "journal": str(journal.path),
     }
 

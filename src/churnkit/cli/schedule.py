@@ -48,10 +48,16 @@ def schedule(
     """
     from churnkit import terminal
     from churnkit.config import load_settings
-    from churnkit.schedule import TARGETS, NightlyJob, executable_here, write_files
+    from churnkit.schedule import (
+        TARGETS,
+        NightlyJob,
+        executable_here,
+        executable_named,
+        write_files,
+    )
 
     business = load_settings(config).question.timezone
-    program = executable.absolute() if executable else executable_here()
+    program = executable_here() if executable is None else executable_named(executable)
     files = TARGETS[scheduler.value](NightlyJob(config.absolute(), program, at, zone or business))
     paths = [] if out is None else write_files(files, out, force=force)
     if as_json:

@@ -15,6 +15,7 @@ from churnkit.nightly.lines import JsonLines
 FILE_NAME = "decisions.jsonl"
 TRAINING, INTERRUPTED, PROMOTED = "training", "interrupted", "promoted"
 _AGE = re.compile(r"age:([1-9]\d{0,3})d")
+_TEXTS = ("as_of", "decision", "says", "rule", "why", "champion_before", "champion_after")
 _VERDICTS = {"watch": ("watch", "retrain"), "retrain": ("retrain",)}
 
 
@@ -92,8 +93,8 @@ class Decisions:
         JsonLines(self.path).append(decision)
 
     def all(self) -> list[dict[str, Any]]:
-        """All of them, the oldest first; see `JsonLines.read`."""
-        return JsonLines(self.path).read()
+        """All of them, the oldest first, without damaged lines; see `JsonLines.read`."""
+        return [decision for decision in JsonLines(self.path).read() if _is_whole(decision)]
 
     def cut_off(self, as_of: str) -> dict[str, Any] | None:
         """The training of that day that was begun and of which no end is known."""
@@ -121,6 +122,17 @@ class Decisions:
             if decision["decision"] == INTERRUPTED and days:
                 days.pop()
         return max(days, default=None)
+
+
+def _is_whole(decision: Mapping[str, Any]) -> bool:
+    """Whether a line holds what is asked of a decision later, and a day that is one."""
+    if not all(isinstance(decision.get(key), str) for key in _TEXTS):
+        return False
+    try:
+        Cutoff.parse(decision["as_of"])
+    except ConfigError:
+        return False
+    return True
 
 
 def waiting_until(last: Cutoff | None, days: int, as_of: Cutoff) -> Cutoff | None:

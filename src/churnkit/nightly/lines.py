@@ -83,6 +83,6 @@ def _after(file: Any) -> bytes:
 def _entry(line: bytes) -> dict[str, Any] | None:
     try:
         told = json.loads(line)
-    except ValueError:
-        return None  # the half of one
-    return told if isinstance(told, dict) and "format" in told else None
+    except (ValueError, RecursionError):
+        return None  # the half of one, or damaged
+    return told if isinstance(told, dict) and isinstance(told.get("format"), int) else None

@@ -12,7 +12,15 @@ from traceback import walk_tb
 from typing import Any
 
 from churnkit.errors import ChurnkitError, NothingToDo
-from churnkit.nightly.journal import DONE, FAILED, FORCED, LACKING, STARTED, Journal, digest_of
+from churnkit.nightly.journal import (
+    DONE,
+    FAILED,
+    FORCED,
+    LACKING,
+    STARTED,
+    Journal,
+    result_digest,
+)
 
 Digests = Mapping[str, str]
 """What a step depends on → a text that is another one whenever that is."""
@@ -31,12 +39,14 @@ class Made:
     Attributes
     ----------
     told
-        JSON-ready values for later steps, the summary and the metrics; of no single customer.
+        JSON-ready values for later steps, the summary and the metrics; of no single customer,
+        but in warnings.
     wrote
         Files that hold what this step made of this day. If one of them is changed or gone, the
         step runs again.
     paths
-        What is where, for people.
+        What is where, for people; what is not there is not told. If one of them is gone, the step
+        runs again.
     rows
         How many rows or customers it was about, where that means something.
     lacking
@@ -186,9 +196,9 @@ def run_night(
 ) -> Night:
     """Do the steps of a day that are not done yet, and write down what becomes of each.
 
-    A step is kept if the journal says that it was done, with the same inputs, and every file it
-    wrote still holds the same. The first that fails ends the night; the steps after it are not
-    run.
+    A step is kept if the journal says that it was done, with the same inputs, every file it wrote
+    of this day still holds the same, and all else that it wrote is still there. The first that
+    fails ends the night; the steps after it are not run.
 
     Parameters
     ----------
@@ -249,9 +259,9 @@ def _one(
     made = step.do(ran)
     seconds = perf_counter() - started
     wrote = journal.signed(made.wrote)
-    paths = {name: journal.named(path) for name, path in made.paths.items()}
+    paths = {name: journal.named(path) for name, path in made.paths.items() if path.exists()}
     state, why = (LACKING, made.lacking) if made.lacking else (DONE, again)
-    digest = digest_of([state, why if made.lacking else "", dict(made.told), wrote])
+    digest = result_digest(state, made.lacking, made.told, wrote)
     journal.add(
         state, step.name, inputs=inputs, why=why, seconds=round(seconds, 3), rows=made.rows,
         told=dict(made.told), wrote=wrote, paths=paths, digest=digest,
@@ -276,7 +286,8 @@ def _why_again(
         names = {*before["inputs"], *inputs}
         changed = sorted(n for n in names if before["inputs"].get(n) != inputs.get(n))
         return f"{', '.join(changed)} changed"
-    return journal.broken(before["wrote"]) or ("nothing tells beforehand" if step.always else "")
+    damage = journal.broken(before["wrote"]) or journal.gone(before["paths"])
+    return damage or ("nothing tells beforehand" if step.always else "")
 
 
 def _recalled(step: Step, before: Mapping[str, Any]) -> Ran:

@@ -35,9 +35,9 @@ def night_summary(
     Returns
     -------
     dict
-        ``as_of``, ``lights`` (light → customers), ``calls`` and ``waiting``, ``verdict`` and
-        ``reason`` (``None`` if nothing could be said), ``logs``, ``decision`` (``None`` without
-        one) and ``links``.
+        ``as_of``, ``lights`` (light → customers), ``model``, ``warnings`` of the scores,
+        ``calls`` and ``waiting``, ``verdict`` and ``reason`` (``None`` if nothing could be said),
+        ``logs``, ``decision`` (``None`` without one) and ``links``.
     """
     score, monitor = told.get("score", {}), told.get("monitor", {})
     calls, decision = told.get("calls", {}), told.get("retrain")
@@ -46,7 +46,7 @@ def night_summary(
         "as_of": as_of,
         "lights": score.get("lights", {}),
         "model": score.get("model"),
-        "warnings": score.get("warnings", 0),
+        "warnings": list(score.get("warnings", ())),
         "calls": calls.get("call", 0),
         "waiting": calls.get("waiting", 0),
         "verdict": monitor.get("verdict"),

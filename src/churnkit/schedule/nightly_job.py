@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -122,6 +123,23 @@ def executable_here() -> Path:
             "Name it with --executable.",
         )
     return Path(found).absolute()
+
+
+def executable_named(path: Path) -> Path:
+    """The whole path of a program that somebody named.
+
+    Raises
+    ------
+    ConfigError
+        If it is not there or cannot be run: no night would ever start.
+    """
+    whole = path.absolute()
+    if not (whole.is_file() and os.access(whole, os.X_OK)):
+        raise ConfigError(
+            f"{whole} is no program that can be run here",
+            "Name the churnkit that is to be started, and make the file on its machine.",
+        )
+    return whole
 
 
 def _require_quotable(what: str, path: Path) -> None:
