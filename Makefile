@@ -58,7 +58,7 @@ spend: $(VENV)/run.stamp ## Expected spend of who stays: the run rate, gamma-gam
 	$(BIN)/python benchmarks/spend.py
 
 scoring: $(VENV)/run.stamp ## Scoring 1M customers against bare features and predictions, as a ratio.
-	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/scoring.py --customers 10000000 --rounds 1
 
 lights: $(VENV)/run.stamp ## Policies side by side over eight weeks, and promises against what came.
 	$(BIN)/python benchmarks/lights.py

@@ -1,17 +1,18 @@
-"""Scoring from checked logs to published scores, against bare features and bare predictions.
+"""Scoring from source to published scores, against bare features and bare predictions.
 
     python benchmarks/scoring.py [--customers 1000000] [--rung lightgbm] [--rounds 2]
         [--memory-limit 1500MB] [--folder FOLDER] [--json]
 
 Generates a shop of ten events a customer and fits a model on a smaller one. Then takes turns, each
-in a process of its own that reads and sorts the logs first, which is not timed: *bare* builds the
-features of everybody at risk block by block on all cores, asks LightGBM for a prediction of each
-row, and keeps that; *churnkit* compares the logs with the last run, scores, explains, colours,
-ranks and plans for everybody, and publishes it: one Parquet file with its manifest, flushed to the
-disk. The seconds told are those of the fastest round; the ratio is churnkit's to bare, in wall and
-in CPU seconds, of which the latter hardly depends on what else the machine does. Peak memory is
-that of the whole process, with Python and the sorting of the logs. Exit 1 if the wall ratio or the
-memory is above its limit.
+in a process of its own. Both read, check and sort the same logs; then *bare* builds the features of
+everybody at risk block by block on all cores, asks LightGBM for a prediction of each row, and keeps
+that, while *churnkit* compares the logs with the last run, scores, explains, colours, ranks and
+plans for everybody, and publishes it: one Parquet file with its manifest, flushed to the disk. Told
+are the whole, from the Parquet files of the logs to the end, and the work after sorting alone. The
+seconds are those of the fastest round; the ratio is churnkit's to bare, in wall and in CPU seconds,
+of which the latter hardly depends on what else the machine does. Peak memory is that of the whole
+process, with Python and the sorting of the logs. Exit 1 if a ratio of the whole, wall or CPU, or
+the memory is above its limit.
 """
 
 from __future__ import annotations
@@ -45,13 +46,17 @@ from churnkit.project_scores import Asked, publish
 from churnkit.sources import open_logs
 
 BARE, OURS = "bare", "churnkit"
-AT_MOST = {"wall": 1.25, "memory": 4.0}
+AT_MOST, MEMORY_AT_MOST = 1.25, 4.0
 AS_OF = Cutoff.parse("2024-12-01")
 QUESTION = Question(horizon_days=30, lookback_days=365)
 _EVENTS_A_CUSTOMER = 10
 _LEARNT_FROM = 60_000
 _LOGS = ("purchases", "activity", "surveys")
 _WIDTH = 100
+_SECONDS = {
+    "whole, wall": "wall", "whole, CPU": "cpu",
+    "after sorting, wall": "wall_after", "after sorting, CPU": "cpu_after",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,25 +70,44 @@ class Turn:
     memory_limit: str
 
     def run(self) -> Taken:
-        """Take the turn here. Reading and sorting the logs is not timed."""
+        """Take the turn here."""
         model = bundle.load(Path(self.model))
+        begun = _Clock.now()
         opened = open_logs(
             *(f"{self.shop}/{log}.parquet" for log in _LOGS), memory_limit=self.memory_limit
         )
         with opened as logs:
-            cpu, start = cpu_seconds(), time.perf_counter()
+            sorted_ = _Clock.now()
             rows = _bare(model, logs) if self.way == BARE else _ours(model, logs, self.project)
-            taken = time.perf_counter() - start, cpu_seconds() - cpu
-        return Taken(rows, *taken, peak_memory())
+            done = _Clock.now()
+        whole, after = done.since(begun), done.since(sorted_)
+        return Taken(rows, whole.wall, whole.cpu, after.wall, after.cpu, peak_memory())
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """Wall and CPU seconds, as they stand or as they passed."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def now(cls) -> _Clock:
+        return cls(time.perf_counter(), cpu_seconds())
+
+    def since(self, earlier: _Clock) -> _Clock:
+        return _Clock(self.wall - earlier.wall, self.cpu - earlier.cpu)
 
 
 @dataclass(frozen=True)
 class Taken:
-    """Customers at risk, wall and CPU seconds, and peak memory in GB."""
+    """Customers at risk; wall and CPU seconds of all, and after sorting; peak memory in GB."""
 
     rows: int
-    seconds: float
+    wall: float
     cpu: float
+    wall_after: float
+    cpu_after: float
     peak: float
 
 
@@ -145,8 +169,9 @@ def in_a_process(turn: Turn) -> Taken:
         stdout=subprocess.PIPE, text=True, check=True,
     )  # fmt: skip
     taken = Taken(**json.loads(done.stdout.splitlines()[-1]))
-    told = f"{turn.way}: {taken.rows:,} at risk, {taken.seconds:.2f} s, CPU {taken.cpu:.2f} s"
-    print(f"{told}, {taken.peak:.2f} GB", file=sys.stderr, flush=True)
+    told = f"{turn.way}: {taken.rows:,} at risk, {taken.wall:.2f} s, CPU {taken.cpu:.2f} s"
+    after = f"after sorting {taken.wall_after:.2f} s, CPU {taken.cpu_after:.2f} s"
+    print(f"{told}; {after}; {taken.peak:.2f} GB", file=sys.stderr, flush=True)
     return taken
 
 
@@ -168,23 +193,28 @@ def measure(asked: argparse.Namespace, folder: Path) -> tuple[Taken, Taken]:
 
 
 def _least(rounds: tuple[Taken, ...]) -> Taken:
-    return Taken(
-        rounds[0].rows, min(t.seconds for t in rounds), min(t.cpu for t in rounds),
-        max(t.peak for t in rounds),
-    )  # fmt: skip
+    seconds = {name: min(getattr(t, name) for t in rounds) for name in _SECONDS.values()}
+    return Taken(rows=rounds[0].rows, peak=max(t.peak for t in rounds), **seconds)
+
+
+def ratios(bare: Taken, ours: Taken) -> dict[str, float]:
+    """Name of each of the seconds → times as long as bare."""
+    return {name: getattr(ours, name) / getattr(bare, name) for name in _SECONDS.values()}
 
 
 def show(asked: argparse.Namespace, bare: Taken, ours: Taken) -> None:
     """Print a table of the figures."""
     title = f"{asked.customers:,} customers, {ours.rows:,} of them at risk, {asked.rung}"
-    limits = f"× at most {AT_MOST['wall']}, memory at most {AT_MOST['memory']} GB"
+    limits = f"× of the whole at most {AT_MOST}, memory at most {MEMORY_AT_MOST} GB"
     table = Table(title=title, title_justify="left", caption=limits)
-    for name in ("way", "wall s", "CPU s", "rows/s", "peak GB", "wall ×", "CPU ×"):
-        table.add_column(name, justify="left" if name == "way" else "right", no_wrap=True)
-    for name, taken in ((BARE, bare), (OURS, ours)):
-        wall, cpu = taken.seconds / bare.seconds, taken.cpu / bare.cpu
-        figures = (f"{taken.seconds:.2f}", f"{taken.cpu:.2f}", f"{taken.rows / taken.seconds:,.0f}")
-        table.add_row(name, *figures, f"{taken.peak:.2f}", f"{wall:.2f}", f"{cpu:.2f}")
+    table.add_column("")
+    for name in (BARE, OURS, "×"):
+        table.add_column(name, justify="right", no_wrap=True)
+    times = ratios(bare, ours)
+    for says, name in _SECONDS.items():
+        told = (f"{getattr(taken, name):.2f} s" for taken in (bare, ours))
+        table.add_row(says, *told, f"{times[name]:.2f}")
+    table.add_row("peak memory", f"{bare.peak:.2f} GB", f"{ours.peak:.2f} GB", "")
     Console(width=_WIDTH, highlight=False).print(table)
 
 
@@ -211,12 +241,12 @@ def main() -> None:
         asked.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
         bare, ours = measure(asked, (asked.folder or Path(temporary)).resolve())
-    wall = ours.seconds / bare.seconds
+    times = ratios(bare, ours)
     if asked.json:
-        print(json.dumps({"bare": asdict(bare), "churnkit": asdict(ours), "wall": wall}))
+        print(json.dumps({"bare": asdict(bare), "churnkit": asdict(ours), "times": times}))
     else:
         show(asked, bare, ours)
-    if wall > AT_MOST["wall"] or ours.peak > AT_MOST["memory"]:
+    if max(times["wall"], times["cpu"]) > AT_MOST or ours.peak > MEMORY_AT_MOST:
         sys.exit("above the limit")
 
 

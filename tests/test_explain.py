@@ -14,7 +14,7 @@ from sklearn.base import clone
 from churnkit import explain
 from churnkit.estimators import PlainRule
 from churnkit.explain import drivers, moves, sentence, why
-from churnkit.explain.reasons import Themes
+from churnkit.explain.reasons import Themes, _each
 from churnkit.explain.words import change
 from churnkit.features import Features, FeatureSpec
 from churnkit.labels import Question
@@ -54,6 +54,19 @@ def rule(missing: dict[str, float] | None = None, /, **weights: float) -> ChurnM
     estimator.classes_ = np.array([False, True])
     estimator.n_features_in_ = len(NAMES)
     return ChurnModel("rfm_logistic", estimator, NAMES, SPEC, Question())
+
+
+@given(st.lists(st.lists(st.integers(-1, 4), min_size=3, max_size=3), min_size=1), st.data())
+def test_each_number_of_a_table_comes_with_its_places(numbers, data):
+    table = np.array(numbers)
+    asked = data.draw(st.lists(st.booleans(), min_size=table.size, max_size=table.size))
+    there = np.array(asked).reshape(table.shape) & (table >= 0)
+    told = [(k, rows.tolist(), slots.tolist()) for k, rows, slots in _each(table, there)]
+    expected = [
+        (k, *(found.tolist() for found in np.nonzero((table == k) & there)))
+        for k in np.unique(table[there]).tolist()
+    ]
+    assert told == expected
 
 
 # ── Reasons ─────────────────────────────────────────────────────────────────────────────────

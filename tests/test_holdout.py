@@ -43,6 +43,15 @@ def test_known_arms_stay_what_they_are():
 KNOWN = "cctctctctt"
 
 
+@given(st.lists(TEXT, max_size=5), TEXT, SHARES, TEXT, st.integers(1, 9))
+def test_places_are_those_of_the_standard_library(ids, campaign, share, key, longer):
+    key = key * longer  # keys longer than a block of the hash are hashed first
+    told = [f"{len(campaign)}:{campaign}{who}".encode() for who in ids]
+    places = [hmac.digest(key.encode(), text, "sha256")[:8] for text in told]
+    below = [int.from_bytes(place) < int(share * 2**64) for place in places]
+    assert controls(ids, campaign, share, key).tolist() == below
+
+
 @given(st.lists(TEXT, max_size=12), TEXT, SHARES, TEXT, st.randoms(use_true_random=False))
 def test_neither_the_order_nor_other_customers_matter(ids, campaign, share, key, chance):
     alone = {who: arm([who], campaign, share, key)[0] for who in ids}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from churnkit.clock import Cutoff
 from churnkit.dataset import build_dataset
 from churnkit.errors import ConfigError
+from churnkit.features import kernel
 from churnkit.labels import Question
 from churnkit.lights import Capacity, TrafficLight
 from churnkit.logs import Logs
@@ -69,6 +70,19 @@ def blended(model: ChurnModel, logs: Logs, question: Question, as_of: Cutoff) ->
     learnt = build_dataset(logs, question, [as_of.shifted(-60)], model.spec)
     fitted = {"lightgbm": model, "logistic": fit(rung_named("logistic"), learnt, question)}
     return fit(rung_named("blend"), learnt, question, fitted=fitted)
+
+
+def test_what_all_customers_did_is_counted_once(
+    model: ChurnModel, few: Logs, as_of: Cutoff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second look at some customers does not go through the logs for that again."""
+    counted = []
+    count = kernel.count_market
+    monkeypatch.setattr(kernel, "count_market", lambda *told: (counted.append(1), count(*told))[1])
+    monkeypatch.setattr(scoring_run, "EXACT_REASONS", 0)
+    monkeypatch.setattr(scoring_run, "EXACT_OF_MANY", 5)
+    assert score(model, few, as_of, LIGHT).found.exact.sum() == 5
+    assert counted == [1]
 
 
 # ── Blocks ──────────────────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from churnkit.changes import NEEDED, Before
 from churnkit.clock import Cutoff
 from churnkit.config import Settings
 from churnkit.evaluation import Progress
+from churnkit.features.kernel import in_order
 from churnkit.inputs import inputs_told
 from churnkit.ledger import Ledger
 from churnkit.lights import LIGHTS, Evidence, Override, TrafficLight, read_overrides
@@ -328,10 +329,13 @@ def run_before(settings: Settings, as_of: Cutoff) -> tuple[str | None, pd.DataFr
 
 
 def tables(scores: Scores, plan: Mapping[str, Texts]) -> Iterator[pa.Table]:
-    """The rows of a run in order of the ids, a few at a time."""
-    for start in range(0, len(scores), ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + ROWS_AT_ONCE, len(scores)))
-        yield run_table(scores, plan, rows)
+    """The rows of a run in order of the ids, a few at a time; the next are made meanwhile."""
+    starts = range(0, len(scores), ROWS_AT_ONCE)
+
+    def rows_from(start: int) -> pa.Table:
+        return run_table(scores, plan, np.arange(start, min(start + ROWS_AT_ONCE, len(scores))))
+
+    return in_order(rows_from, starts)
 
 
 def run_table(scores: Scores, plan: Mapping[str, Texts], rows: np.ndarray) -> pa.Table:

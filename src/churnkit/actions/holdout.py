@@ -8,10 +8,10 @@ and adds others.
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from churnkit.sources.stores.address import secret
 TREATED, CONTROL = "treated", "control"
 
 _MOST = 0.5
+_BLOCK = 64  # bytes that SHA-256 takes at once
 _NAME = re.compile(r"\$\{(\w+)\}")
 
 
@@ -102,15 +103,26 @@ def arm(customer_ids: Iterable[str], campaign: str, share: float, key: str) -> n
         If the share lies outside.
     """
     _require_share(share)
-    below, secret_key = int(share * 2**64), key.encode()
+    below = int(share * 2**64).to_bytes(8)  # bytes are compared as the numbers they write
     # The length keeps "a" + "bc" from being "ab" + "c".
-    campaign_told = f"{len(campaign)}:{campaign}".encode()
-    places = (
-        hmac.digest(secret_key, campaign_told + str(customer).encode(), "sha256")[:8]
-        for customer in customer_ids
-    )
-    arms = [CONTROL if int.from_bytes(place) < below else TREATED for place in places]
-    return np.array(arms, dtype=object)
+    digests = _digests(key.encode(), f"{len(campaign)}:{campaign}".encode(), customer_ids)
+    held = np.array([digest[:8] < below for digest in digests], dtype=bool)
+    return np.array([TREATED, CONTROL], dtype=object)[held.astype(np.intp)]
+
+
+def _digests(key: bytes, before: bytes, texts: Iterable[str]) -> Iterator[bytes]:
+    """HMAC-SHA256 of something and each text after it.
+
+    As `hmac.digest` gives it, but the key is hashed once and not once for each of millions.
+    """
+    block = (key if len(key) <= _BLOCK else sha256(key).digest()).ljust(_BLOCK, b"\0")
+    inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
+    inner.update(before)
+    for text in texts:
+        within, around = inner.copy(), outer.copy()
+        within.update(str(text).encode())
+        around.update(within.digest())
+        yield around.digest()
 
 
 def _require_share(share: float) -> None:

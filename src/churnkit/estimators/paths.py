@@ -53,13 +53,14 @@ class Paths:
             rows = slice(start, start + _ROWS_AT_ONCE)
             leaf = self.booster.predict(X[rows], pred_leaf=True, num_threads=threads)
             reached = leaf.reshape(len(leaf), len(self.trees)).T.astype(np.intp, order="C")
-            here = np.empty(len(leaf))
+            here, sums, totals = np.empty(len(leaf)), list(found[:, rows]), log_odds[rows]
             # With clipping, which never happens, and into one array NumPy looks up twice as fast.
             for tree, values, leaf_of_row in zip(self.trees, self.values, reached, strict=True):
                 # In the order of LightGBM, so that the sum is the same to the last bit.
-                log_odds[rows] += values.take(leaf_of_row, out=here, mode="clip")
+                totals += values.take(leaf_of_row, None, here, "clip")
                 for column, of_leaf in tree.items():
-                    found[column, rows] += of_leaf.take(leaf_of_row, out=here, mode="clip")
+                    total = sums[column]  # `sums[column] +=` would store it once more
+                    total += of_leaf.take(leaf_of_row, None, here, "clip")
         return log_odds, found.T
 
 
@@ -80,8 +81,12 @@ def path_contributions(booster: Any, X: np.ndarray, threads: int = 0) -> np.ndar
     return Paths.of(booster).explained(X, threads)[1]
 
 
-def _leaves(root: Mapping[str, Any]) -> dict[int, np.ndarray]:
+_MEAN = "mean"  # what `_marked` adds to a node
+
+
+def _leaves(root: dict[str, Any]) -> dict[int, np.ndarray]:
     """Column → what its splits add on the way to each leaf, of one tree."""
+    _marked(root)
     ways = dict(_ways(root, {}))
     columns = sorted({column for way in ways.values() for column in way})
     return {c: np.array([ways[k].get(c, 0.0) for k in range(len(ways))]) for c in columns}
@@ -108,21 +113,19 @@ def _ways(
     if "left_child" not in node:
         yield node.get("leaf_index", 0), so_far
         return
-    here, column = _mean(node), node["split_feature"]
+    here, column = node[_MEAN], node["split_feature"]
     for side in ("left_child", "right_child"):
-        change = _mean(node[side]) - here
+        change = node[side][_MEAN] - here
         yield from _ways(node[side], {**so_far, column: so_far.get(column, 0.0) + change})
 
 
-def _mean(node: Mapping[str, Any]) -> float:
-    """Mean of the leaves below a node over its training rows."""
-    value, rows = _sum(node)
-    return value / rows
-
-
-def _sum(node: Mapping[str, Any]) -> tuple[float, int]:
-    if "left_child" not in node:
+def _marked(node: dict[str, Any]) -> tuple[float, int]:
+    """Sum over the training rows below a node, and how many they are; nodes keep their means."""
+    if "left_child" in node:
+        (left, before), (right, after) = (_marked(node[f"{s}_child"]) for s in ("left", "right"))
+        value, rows = left + right, before + after
+    else:
         rows = node.get("leaf_count", 1)
-        return node["leaf_value"] * rows, rows
-    (left, before), (right, after) = _sum(node["left_child"]), _sum(node["right_child"])
-    return left + right, before + after
+        value = node["leaf_value"] * rows
+    node[_MEAN] = value / rows
+    return value, rows

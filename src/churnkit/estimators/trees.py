@@ -188,11 +188,13 @@ class ChurnClassifier(BinaryClassifier):
         """Log-odds and approximate contributions, which one search for the leaves tells."""
         X, threads = self._checked(X), self.threads or 0
         told = [paths.explained(X, threads) for paths in self._paths()]
-        log_odds, shares = zip(*told, strict=True)
-        return (
-            np.asarray(reduce(np.add, log_odds) / len(told)),
-            np.asarray(reduce(np.add, shares) / len(told)),
-        )
+        log_odds, shares = told[0]
+        for more_log_odds, more_shares in told[1:]:
+            log_odds += more_log_odds
+            shares += more_shares  # in place: tables of all columns are large
+        log_odds /= len(told)
+        shares /= len(told)
+        return log_odds, shares
 
     def _paths(self) -> list[Paths]:
         """The trees as they are looked up; taking boosters apart is slow, so it is done once."""

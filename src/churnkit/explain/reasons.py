@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from churnkit.explain.words import (
     beside,
     change,
     companion_as_told,
+    manner_of,
     sentence,
     unit_codes,
 )
@@ -61,6 +63,14 @@ class Themes:
     def signs(self) -> np.ndarray:
         """The expected direction of each column: 1 up, -1 down, 0 neither."""
         return np.array([column.feature.sign for column in self.columns], dtype=np.int8)
+
+    @cached_property
+    def manners(self) -> tuple[np.ndarray, tuple[FeatureColumn, ...]]:
+        """In which manner each column is told, by its number; and a column of each manner."""
+        told = [manner_of(column) for column in self.columns]
+        distinct = list(dict.fromkeys(told))
+        numbers = np.array([distinct.index(manner) for manner in told])
+        return numbers, tuple(self.columns[told.index(manner)] for manner in distinct)
 
     def summed(self, contributions: np.ndarray) -> np.ndarray:
         """Contributions added up by theme, shape (rows, themes)."""
@@ -119,7 +129,8 @@ class Voices:
     Attributes
     ----------
     heads
-        The distinct heads: position of the column, whether it raises the log-odds, its value.
+        The distinct heads: position of the column, whether it raises the log-odds, its value,
+        ``None`` where it is missing.
     tails
         The distinct tails: position of the column, the unit of time of its value (see
         `churnkit.explain.words.unit_codes`), the value of its companion.
@@ -129,7 +140,7 @@ class Voices:
         Position of the leading theme of each row, -1 for none, shape (rows,).
     """
 
-    heads: list[tuple[int, int, float]]
+    heads: list[tuple[int, int, float | None]]
     tails: list[tuple[int, int, float]]
     numbers: np.ndarray
     leading: np.ndarray
@@ -155,23 +166,29 @@ class Phrases:
         self.themes = themes
         self.heads: list[str] = []
         self.tails: list[str] = []
-        self._known: dict[str, dict[Any, int]] = {"head": {}, "tail": {}}
+        self._heads: dict[Any, int] = {}
+        self._tails: dict[Any, int] = {}
 
     def numbers(self, voices: Voices) -> np.ndarray:
         """The numbers of what voices say, of the shape of theirs."""
-        heads = [self._head(*key) for key in voices.heads]
-        tails = [self._tail(*key) for key in voices.tails]
+        # Most were told before; of those that were not one is put into words after the other.
+        heads = [self._heads.get(key, -1) for key in voices.heads]
+        tails = [self._tails.get(key, -1) for key in voices.tails]
         of_head, of_tail = (np.array([*told, -1], dtype=np.int32) for told in (heads, tails))
+        for k in np.flatnonzero(of_head[:-1] < 0).tolist():
+            of_head[k] = self._head(voices.heads[k])
+        for k in np.flatnonzero(of_tail[:-1] < 0).tolist():
+            of_tail[k] = self._tail(voices.tails[k])
         places = of_head[voices.numbers[..., 0]], of_tail[voices.numbers[..., 1]]
         return np.stack(places, axis=-1)
 
     def number_of(self, text: str) -> int:
         """The number of the text of a head, such as one of an earlier run."""
-        return _numbered(text, text, self._known["head"], self.heads)
+        return _numbered(text, text, self._heads, self.heads)
 
     def tail_of(self, text: str) -> int:
         """The number of the text of a tail."""
-        return _numbered(text, text, self._known["tail"], self.tails)
+        return _numbered(text, text, self._tails, self.tails)
 
     def lines(self, numbers: np.ndarray, exact: np.ndarray) -> list[list[str]]:
         """The sentences of each row in words; ≈ marks those of the rows that are not exact."""
@@ -181,20 +198,15 @@ class Phrases:
             for mark, row in zip(marks, numbers.tolist(), strict=True)
         ]
 
-    def _head(self, speaker: int, raises: int, value: float) -> int:
-        # NaN is no key, since it is not equal to itself.
-        key = speaker, raises, None if np.isnan(value) else value
-        if key not in self._known["head"]:
-            text = f"{UP if raises else DOWN} {sentence(self.themes.columns[speaker], value)}"
-            return _numbered(key, text, self._known["head"], self.heads)
-        return self._known["head"][key]
+    def _head(self, key: tuple[int, int, float | None]) -> int:
+        speaker, raises, value = key
+        says = sentence(self.themes.columns[speaker], np.nan if value is None else value)
+        return _numbered(key, f"{UP if raises else DOWN} {says}", self._heads, self.heads)
 
-    def _tail(self, speaker: int, unit: int, value: float) -> int:
-        key = speaker, unit, value
-        if key not in self._known["tail"]:
-            text = beside(self.themes.columns[speaker], unit, value)
-            return _numbered(key, text, self._known["tail"], self.tails)
-        return self._known["tail"][key]
+    def _tail(self, key: tuple[int, int, float]) -> int:
+        speaker, unit, value = key
+        text = beside(self.themes.columns[speaker], unit, value)
+        return _numbered(key, text, self._tails, self.tails)
 
 
 def _numbered(key: Any, text: str, known: dict[Any, int], texts: list[str]) -> int:
@@ -288,19 +300,27 @@ def voices(
     def expected(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         # Only of the themes told: a table of all values would cost more than all else here.
         values = [features.columns[names[k]][rows] for k in columns]
-        return _pull(np.stack(values, axis=1, dtype=np.float64), middle, themes.signs, columns)
+        return _pull(np.stack(values, dtype=np.float64), middle, themes.signs, columns)
 
     spoken = _spoken(themes, contributions, expected, top)
     speaker, raises = spoken.spokesman, (spoken.weight > 0).astype(np.int64)
     value, other = (np.full(speaker.shape, np.nan) for _ in range(2))
-    for k in np.unique(speaker[speaker >= 0]).tolist():
-        rows, slots = np.nonzero(speaker == k)
-        told = as_told(themes.columns[k], features.columns[names[k]][rows].astype(np.float64))
-        value[rows, slots] = told
-        other[rows, slots] = _companions(themes.columns[k], features, rows, told)
+    spoke = list(_each(speaker, speaker >= 0))
+    for k, rows, slots in spoke:
+        value[rows, slots] = features.columns[names[k]][rows]
+    # Columns that are told alike are rounded together: there are many columns, of few rows each.
+    manner, alike = themes.manners
+    for nth, rows, slots in _each(manner[speaker], speaker >= 0):
+        value[rows, slots] = as_told(alike[nth], value[rows, slots])
+    for k, rows, slots in spoke:
+        if themes.columns[k].companion is not None:
+            told = value[rows, slots]
+            other[rows, slots] = _companions(themes.columns[k], features, rows, told)
     numbers = np.full((*speaker.shape, 2), -1, dtype=np.int32)
     there, tailed = speaker >= 0, ~np.isnan(other)
-    heads, numbers[there, 0] = _distinct(speaker[there], raises[there], value[there])
+    first, numbers[there, 0] = _distinct(speaker[there], raises[there], value[there])
+    # NaN is no key, since it is not equal to itself.
+    heads = [(who, way, None if told != told else told) for who, way, told in first]
     units = unit_codes(value[tailed])
     tails, numbers[tailed, 1] = _distinct(speaker[tailed], units, other[tailed])
     return Voices(heads, tails, numbers, _leading(themes, spoken))
@@ -354,23 +374,35 @@ def _spoken(
 ) -> _Spoken:
     """Who speaks: of the columns that pull the way of their theme the weightiest expected to.
 
-    ``expected`` tells for some rows and columns where their values lie, see `_pull`. Without
-    ``pulls`` columns pull by their contributions.
+    ``expected`` tells for some rows and columns where their values lie, see `_pull`, shape
+    (columns, rows). Without ``pulls`` columns pull by their contributions.
     """
     by_theme, pulling = themes.summed(contributions), contributions if pulls is None else pulls
     theme = np.argsort(-np.abs(by_theme), axis=1, kind="stable")[:, :top]
     weight = np.take_along_axis(by_theme, theme, axis=1)
     spokesman = np.full(theme.shape, -1)
-    for k, columns in enumerate(themes.members):
-        rows, slots = np.nonzero((theme == k) & (np.abs(weight) >= SMALLEST))
-        way = np.sign(weight[rows, slots])[:, None]
-        pull = pulling[np.ix_(rows, columns)] * way
-        if not len(rows):
-            continue
+    for k, rows, slots in _each(theme, np.abs(weight) >= SMALLEST):
+        columns, way = themes.members[k], np.sign(weight[rows, slots])
+        pull = np.stack([pulling[:, column][rows] for column in columns]) * way
         plausible = (expected(rows, columns) == way) & (pull >= SMALLEST)
-        pull[plausible.any(axis=1)[:, None] & ~plausible] = -np.inf
-        spokesman[rows, slots] = columns[pull.argmax(axis=1)]
+        pull[plausible.any(axis=0) & ~plausible] = -np.inf
+        spokesman[rows, slots] = columns[pull.argmax(axis=0)]
     return _Spoken(weight, theme, spokesman)
+
+
+def _each(numbers: np.ndarray, there: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Each number of a table from zero on, with the rows and slots where it stands, in order.
+
+    Only those places count that the boolean table names.
+    """
+    place = np.flatnonzero(there)
+    number = numbers.ravel()[place].astype(np.int16)  # NumPy sorts so small ones by their digits
+    order = np.argsort(number, kind="stable")
+    place, number = place[order], number[order]
+    edges = np.flatnonzero(np.diff(number, prepend=-1))
+    for start, stop in pairwise([*edges.tolist(), len(number)]):
+        rows, slots = np.divmod(place[start:stop], numbers.shape[1])
+        yield int(number[start]), rows, slots
 
 
 def _leading(themes: Themes, spoken: _Spoken) -> np.ndarray:
@@ -418,8 +450,9 @@ def _pull(
 
     The sides are those of the middle of their columns, which stand at some positions.
     """
-    sides = np.nan_to_num(np.sign(values - middle[columns])).astype(np.int8)
-    return np.asarray(sides * signs[columns])
+    compared = middle[columns][:, None]
+    sides = (values > compared).astype(np.int8) - (values < compared).astype(np.int8)
+    return np.asarray(sides * signs[columns][:, None])
 
 
 def why(model: ChurnModel, features: Features, row: int) -> list[Reason]:
@@ -438,7 +471,7 @@ def why(model: ChurnModel, features: Features, row: int) -> list[Reason]:
     middle = middle_of(model, features)
 
     def expected(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return _pull(values[np.ix_(rows, columns)], middle, themes.signs, columns)
+        return _pull(values[np.ix_(rows, columns)].T, middle, themes.signs, columns)
 
     spoken = _spoken(themes, found, expected, len(themes.names))
 
@@ -511,7 +544,7 @@ def _moved(
     towards, pulls = went * themes.signs, np.where(changed, changes, 0.0)
 
     def expected(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return np.asarray(towards[np.ix_(rows, columns)])
+        return np.asarray(towards[np.ix_(rows, columns)].T)
 
     spoken = _spoken(themes, changes, expected, len(themes.names), pulls)
     return themes, changes, then, now, spoken

@@ -127,21 +127,36 @@ def number(value: float) -> str:
     return shown.rstrip("0").rstrip(".") if digits else shown
 
 
+def manner_of(column: FeatureColumn) -> str:
+    """How values are told: ``class``, ``days``, ``number``, ``share``, ``trend``, ``next to all``.
+
+    `as_told` is the same for all columns of one manner.
+    """
+    if column.feature.classes:
+        return "class"
+    if _DAYS in column.reads:
+        return "days"
+    words = _IN_WORDS.get(column.feature.unit)
+    if words is None:
+        return "number"
+    return "share" if words is _share else "trend" if words is _trend else "next to all"
+
+
 def as_told(column: FeatureColumn, values: np.ndarray) -> np.ndarray:
     """Values rounded to what their sentences tell: equal ones have the same sentence.
 
     No value becomes zero, and days below one keep their digits, which are told as hours or less.
     """
-    if column.feature.classes:
+    manner = manner_of(column)
+    if manner == "class":
         return values
-    words = _IN_WORDS.get(column.feature.unit)
-    if _DAYS in column.reads:
+    if manner == "days":
         return np.where(np.abs(values) < 1, values, _rounded(values))
-    if words is None:
+    if manner == "number":
         return _kept_from_zero(values, _rounded(values))
-    if words is _share:
+    if manner == "share":
         return _kept_from_zero(values, np.round(values, 2))
-    edges = _TREND_EDGES if words is _trend else _NEXT_TO_ALL_EDGES
+    edges = _TREND_EDGES if manner == "trend" else _NEXT_TO_ALL_EDGES
     inner = np.array(edges)
     typical = np.array([inner[0] - 1, *(inner[:-1] + np.diff(inner) * 0.75), inner[-1] + 1])
     told = typical[np.searchsorted(inner, values, side="right").clip(max=len(inner))]

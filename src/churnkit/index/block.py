@@ -36,7 +36,7 @@ class PurchaseIndex:
         lines: Events | None = None,
         market: Market | None = None,
     ) -> None:
-        known = lags or Lags()
+        known = Lags() if lags is None else lags
         returned = events.columns["is_return"] == 1
         self.sales = EventIndex(events.where(~returned), customers, known.of("sales"))
         self.returns = EventIndex(events.where(returned), customers, known.of("returns"))
@@ -67,7 +67,7 @@ class ActivityIndex:
         lags: Lags | None = None,
         market: Market | None = None,
     ) -> None:
-        known = lags or Lags()
+        known = Lags() if lags is None else lags
         self._events, self._parts = events, Parts(customers, known)
         self._by_kind = ByWord(events, "kind")
         self._tickets: dict[tuple[str, str], Tickets] = {}
@@ -134,7 +134,7 @@ class SurveyIndex:
         instruments: Iterable[Instrument],
         lags: Lags | None = None,
     ) -> None:
-        self._events, self._parts = events, Parts(customers, lags or Lags())
+        self._events, self._parts = events, Parts(customers, Lags() if lags is None else lags)
         self._by_instrument = ByWord(events, "instrument")
         self.scales = {scale.name: scale for scale in instruments}
 
@@ -174,7 +174,7 @@ class BlockIndex:
     """
 
     def __init__(self, logs: Logs, lags: Lags | None = None, market: Market | None = None) -> None:
-        n, known = len(logs.customer_ids), lags or Lags()
+        n, known = len(logs.customer_ids), Lags() if lags is None else lags
         self.customer_ids = read_only(logs.customer_ids)
         value = logs.yearly_value
         self.yearly_value = None if value is None else read_only(value)

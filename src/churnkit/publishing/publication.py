@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churnkit import __version__
-from churnkit.atomic import flush, made_folder, whole_file, writable
+from churnkit.atomic import flush, made_folder, new_beside, whole_file, writable
 from churnkit.errors import DataError
 from churnkit.publishing.content import ContentHash
 from churnkit.publishing.manifest import DataFile, Manifest
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_HARDLY_REPEAT = ("customer_id", "reasons")
 
 
 class Publication:
@@ -123,7 +125,6 @@ class Publication:
                 columns=tuple(self._schema.names), churnkit=__version__, told=dict(told),
             )  # fmt: skip
             text = manifest.to_json()
-            self._aside.chmod(0o644)
             self._aside.replace(self._path)
             self._aside = None
             flush(self._folder)
@@ -144,17 +145,21 @@ class Publication:
                 self._aside.unlink(missing_ok=True)
 
     def _begin(self, schema: pa.Schema) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._hash = ContentHash(schema)
         with writable(self._path):
             made_folder(self._folder)
-            handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._folder)
-            os.close(handle)
-            self._aside = Path(name)
+            self._aside = new_beside(self._path, partial(Path.touch, exist_ok=False))
             self._sink = pq.ParquetWriter(
-                name, schema, compression="zstd", write_page_checksum=True
-            )
+                self._aside, schema, compression="zstd", write_page_checksum=True,
+                # Numbers and texts that hardly repeat only cost time in a dictionary.
+                use_dictionary=[
+                    field.name for field in schema
+                    if pa.types.is_string(field.type) and field.name not in _HARDLY_REPEAT
+                ],
+            )  # fmt: skip
         self._schema = schema
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from churnkit.changes import Before, Change
 from churnkit.clock import Cutoff
 from churnkit.explain.reasons import Voices, middle_of, voices
+from churnkit.features import plan_features
 from churnkit.lights import Override, TrafficLight, require_features
 from churnkit.logs import CustomerLogs
 from churnkit.model import ChurnModel
@@ -106,9 +107,10 @@ def seek(
     for days in within:
         model.require_within(days)  # before anybody waits
     require_same_logs(model.spec, logs)
-    middle = middle_of(model, sample_at_risk(logs, model, as_of) if model.middle is None else None)
-    sooner = tuple(sorted(set(within)))
-    return Sought(model, as_of, chosen, middle, sooner, saved, margin, tuple(sorted(set(classes))))
+    plan = plan_features(logs, as_of, model.spec)
+    middle = middle_of(model, sample_at_risk(logs, model, plan) if model.middle is None else None)
+    told = tuple(sorted(set(within))), saved, margin, tuple(sorted(set(classes)))
+    return Sought(model, as_of, plan, chosen, middle, *told)
 
 
 def decide(
@@ -204,7 +206,7 @@ def _told_again(logs: CustomerLogs, sought: Sought, scores: Scores) -> Scores:
     earlier = None if before is None else Cutoff.parse(before.day, sought.as_of.zone)
     numbers, leading, is_exact = found.numbers.copy(), found.leading.copy(), found.exact | first
     changed_rows, causes = [np.empty(0, dtype=np.int64)], list[str]()
-    for again in look_again(logs, model, sought.as_of, earlier, found.customer, rows, tell):
+    for again in look_again(logs, sought, earlier, found.customer, rows, tell):
         if again.voices is not None:
             told_now = found.phrases.numbers(again.voices)
             numbers[again.exact_rows, : told_now.shape[1]] = told_now

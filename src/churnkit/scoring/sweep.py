@@ -18,7 +18,7 @@ from churnkit.audit.sample import joined, only
 from churnkit.clock import Cutoff
 from churnkit.explain.reasons import Phrases, Themes, Voices, approximates, voices
 from churnkit.features import Features, FeatureSpec, plan_features
-from churnkit.features.kernel import FeatureRows, in_order
+from churnkit.features.kernel import FeaturePlan, FeatureRows, in_order
 from churnkit.lights import Firing, TrafficLight, sides_unknown
 from churnkit.logs import CustomerLogs, Logs, Texts
 from churnkit.model import ChurnModel
@@ -42,6 +42,8 @@ class Sought:
     ----------
     model, as_of
         What scores, and when.
+    plan
+        The features of that cutoff, with what all customers of the logs did before it.
     light
         Whose rules are looked at.
     middle
@@ -58,6 +60,7 @@ class Sought:
 
     model: ChurnModel
     as_of: Cutoff
+    plan: FeaturePlan
     light: TrafficLight
     middle: np.ndarray
     within: tuple[int, ...] = ()
@@ -199,7 +202,7 @@ def find(
     Found or None
         ``None`` if nobody is at risk.
     """
-    plan = plan_features(logs, sought.as_of, sought.model.spec)
+    plan = sought.plan
     serial = replace(sought, model=sought.model.on_threads(1))  # blocks run side by side
     phrases = Phrases(Themes.of(sought.model))
     at_risk, beside = serial.model.question.at_risk, money_beside(serial.model)
@@ -296,8 +299,7 @@ T = TypeVar("T")
 
 def look_again(
     logs: CustomerLogs,
-    model: ChurnModel,
-    as_of: Cutoff,
+    sought: Sought,
     earlier: Cutoff | None,
     customer: pa.Array,
     rows: np.ndarray,
@@ -307,7 +309,7 @@ def look_again(
 
     Parameters
     ----------
-    logs, model, as_of
+    logs, sought
         As in the first run.
     earlier
         The cutoff of the run before, if there was one.
@@ -320,8 +322,10 @@ def look_again(
     """
     import pyarrow as pa
 
-    cutoffs = [as_of] if earlier is None else sorted({earlier, as_of})
-    plan = plan_features(logs, cutoffs, model.spec)
+    model, as_of = sought.model, sought.as_of
+    plan = sought.plan
+    if earlier is not None:
+        plan = plan_features(logs, [earlier, as_of], model.spec)
     ids = customer.take(pa.array(rows)).to_pylist()
 
     def look(part: tuple[Logs, int]) -> T:
@@ -377,13 +381,12 @@ def _blocks(logs: CustomerLogs, among: Sequence[str] | None) -> Iterator[Logs]:
 _ENOUGH_TO_COMPARE = 20_000
 
 
-def sample_at_risk(logs: CustomerLogs, model: ChurnModel, as_of: Cutoff) -> Features:
+def sample_at_risk(logs: CustomerLogs, model: ChurnModel, plan: FeaturePlan) -> Features:
     """Features of the customers at risk among all, or of many among every few.
 
     Which are taken does not depend on where blocks end. Medians of theirs stand for those that a
     model does not know, see `churnkit.explain.reasons.middle_of`.
     """
-    plan = plan_features(logs, as_of, model.spec)
     step = -(-logs.customer_count // _ENOUGH_TO_COMPARE)
 
     def look(block: Logs) -> list[Features]:
