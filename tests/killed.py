@@ -66,7 +66,8 @@ def _work(told: dict[str, Any]) -> None:
         publish(folder, told["seed"], told.get("day", "2024-05-15"))
     elif told["do"] == "hold":
         with ScoreStore(folder).lock():
-            (folder / "held").touch()
+            (folder / "held.part").write_text(str(os.getpid()))
+            (folder / "held.part").rename(folder / "held")
             time.sleep(60)
     elif told["do"] == "ledger":
         from churnkit.ledger import Ledger
