@@ -43,7 +43,7 @@ def numbers(line: str) -> list[float]:
     return [float(n.replace(",", "")) for n in NUMBER.findall(line)]
 
 
-SECONDS = re.compile(r"^([●○] \w+ +(?:done|kept) +)[\d.]+ ")
+SECONDS = re.compile(r"^([●○] \w+ +done +)[\d.]+(?=\s|$)")
 RUN = re.compile(r"\b[0-9a-f]{12}\b")
 
 
