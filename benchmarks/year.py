@@ -58,6 +58,7 @@ QUIETER = 0.6
 """Share of the purchases that happen outside the weeks of Christmas: thinned, they stay Poisson."""
 
 RED_CHURNS, GREEN_CHURNS = 0.7, 0.2
+_SEASON = ("season", "the market as a whole")
 _HORIZON_WEEKS = -(-HORIZON_DAYS // 7)
 
 
@@ -346,8 +347,9 @@ def show(nights: Sequence[Night]) -> int:
         )
     )
     out.print()
-    seasons = [n for n in nights if any("season" in note for note in n.notes)]
-    out.print(f"A season was noted in weeks {', '.join(str(n.week) for n in seasons) or 'none'}")
+    seasons = [n for n in nights if any(says in note for note in n.notes for says in _SEASON)]
+    weeks = ", ".join(str(night.week) for night in seasons) or "none"
+    out.print(f"That all customers move together was noted in weeks {weeks}")
     false = false_alarms(nights)
     quiet = sum(1 for n in nights if not any(e.first <= n.week <= e.follows for e in PLANTED))
     out.print(f"False alarms: {len(false)} in {quiet} weeks that nothing planted explains")
