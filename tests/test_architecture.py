@@ -15,6 +15,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "churnkit"
 FLOORS = {
     "errors": 0,
     "clock": 1, "atomic": 1, "metrics": 1, "spreadsheet": 1, "runlog": 1,
+    "language": 1,
     "logs": 2, "profit": 2, "publishing": 2, "nightly": 2, "schedule": 2,
     "sources": 3, "simulate": 3, "campaign": 3, "index": 3,
     "features": 4, "labels": 4, "inputs": 4,
@@ -38,7 +39,7 @@ FLOORS = {
 HEAVY = (
     "pandas", "numpy", "sklearn", "lightgbm", "mlflow", "duckdb", "pyarrow", "scipy", "sqlalchemy",
     "adbc_driver_manager", "pymysql", "persiantools", "python_calamine", "fastexcel", "icalendar",
-    "pyspark",
+    "pyspark", "babel", "matplotlib",
 )  # fmt: skip
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churnkit.atomic import whole_file
+from churnkit.language import ENGLISH, Language
 from churnkit.report import charts, wording
 from churnkit.report.drivers import dependence_plots
 
@@ -44,8 +45,12 @@ def render(summary: Mapping[str, Any]) -> str:
 
 
 @cache
-def environment() -> Environment:
-    """Where the pages are made: texts are escaped, and a missing key is an error."""
+def environment(language: Language = ENGLISH) -> Environment:
+    """Where the pages are made: texts are escaped, and a missing key is an error.
+
+    In templates ``_("…")``, ``ngettext`` and ``{% trans %}`` are messages of the page; ``|said``
+    tells a stored English sentence in the language; numbers and days go through their filters.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
@@ -55,16 +60,26 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        extensions=["jinja2.ext.i18n"],
     )
-    words = (wording.number, wording.percent, wording.score, wording.interval, wording.code)
-    made.filters.update({word.__name__: word for word in words})
+    made.install_gettext_callables(  # type: ignore[attr-defined]
+        language.text, lambda one, many, n: language.texts(one, many, n), newstyle=True
+    )
+    words = (wording.number, wording.percent, wording.score, wording.interval)
+    made.filters.update({word.__name__: _written(word, language) for word in words})
+    made.filters.update(code=wording.code, said=language.said, day=language.day)
     drawings = (
         charts.bar, charts.lights_bar, charts.interval_rows, charts.calibration_plot,
         charts.profit_plot, dependence_plots,
     )  # fmt: skip
     made.globals.update({drawing.__name__: drawing for drawing in drawings})
-    made.globals["shapes"] = charts.SHAPES
+    made.globals.update(shapes=charts.SHAPES, language=language)
     return made
+
+
+def _written(word: Callable[..., str], language: Language) -> Callable[..., str]:
+    """A filter for numbers, in the digits of the language."""
+    return lambda *told, **options: language.digits(word(*told, **options))
 
 
 def write_report(summary: Mapping[str, Any], path: Path) -> None:
