@@ -18,7 +18,10 @@ from churnkit.enough import shortfalls
 from churnkit.errors import ConfigError, DataError
 from churnkit.labels import Question
 from churnkit.logs import Logs
-from churnkit.project import Checkup, check_project
+from churnkit.project import Checkup, backtest_project, check_project
+from churnkit.project_kpi import kpi_project
+from churnkit.project_lights import simulate_lights
+from churnkit.project_monitor import monitor_project
 from churnkit.sources import read_logs
 
 ORDERS = """\
@@ -140,6 +143,20 @@ def test_no_page_is_written_over_a_log(project, log):
         check_project(load_settings(project / FILE_NAME), html=project / "x" / ".." / log)
     assert (project / log).read_bytes() == before
     assert not (project / "out").exists()
+
+
+def test_no_other_page_is_written_over_a_log(project):
+    settings, log = load_settings(project / FILE_NAME), project / "orders.csv"
+    before, day = log.read_bytes(), settings.cutoff("2024-02-01")
+    for step in (
+        lambda: backtest_project(settings, html=log),
+        lambda: monitor_project(settings, day, html=log),
+        lambda: simulate_lights(settings, html=log),
+        lambda: kpi_project(settings, day, html=log),
+    ):
+        with pytest.raises(ConfigError, match="is a log of this project"):
+            step()
+    assert log.read_bytes() == before
 
 
 def test_no_page_is_written_over_the_database_of_a_log(project):

@@ -57,7 +57,8 @@ from churnkit.sections import (
     Section,
     TrainingSection,
 )
-from churnkit.sources import Source, SqlSource, open_logs, read_logs
+from churnkit.sources import FileSource, Source, SqlSource, open_logs, read_logs
+from churnkit.sources.stores.address import Address
 
 FILE_NAME = "churnkit.toml"
 # In the places that pydantic tells, the types of a key that takes several.
@@ -267,6 +268,18 @@ class Settings(Section):
         """Log name → where its rows come from."""
         return {name: log.source(self.folder) for name, log in self.logs.given().items()}
 
+    def require_no_log(self, path: Path) -> None:
+        """Refuse to write over what is read.
+
+        Raises
+        ------
+        ConfigError
+            If the path is a file of a log of this project, or the database of one.
+        """
+        files = (file for source in self.sources().values() for file in _files_of(source))
+        if path.resolve() in {file.resolve() for file in files}:
+            raise ConfigError(f"{path} is a log of this project", "Write to another file.")
+
     def cutoff(self, day: str | date) -> Cutoff:
         """The start of a day in the business zone."""
         return Cutoff.parse(day, self.question.timezone)
@@ -298,6 +311,15 @@ class Settings(Section):
     def report_path(self, as_of: Cutoff) -> Path:
         """Default file of the report of a cutoff."""
         return self.folder / self.output.reports / f"report-{as_of}.html"
+
+
+def _files_of(source: Source) -> list[Path]:
+    if isinstance(source, FileSource):
+        return source.files()
+    if not isinstance(source, SqlSource):
+        return []
+    address = Address.parse(source.url).filled()
+    return [Path(address.database)] if address.dialect == "sqlite" else []
 
 
 def load_settings(path: Path) -> Settings:

@@ -20,7 +20,6 @@ from churnkit.clock import (
 )
 from churnkit.config import Settings
 from churnkit.customer import explain_customer
-from churnkit.dataset import Untreating
 from churnkit.enough import shortfalls
 from churnkit.errors import ConfigError, DataError
 from churnkit.evaluation import Progress, silent
@@ -46,8 +45,7 @@ from churnkit.logs import CustomerLogs, Inspection, Texts
 from churnkit.logs.account import stop_if_too_many
 from churnkit.model import ChurnModel
 from churnkit.origin import differences, origin
-from churnkit.outcomes import untreating
-from churnkit.project_outcomes import catch_up_ledger, deeds_of
+from churnkit.project_outcomes import catch_up_ledger, deeds_of, untreated
 from churnkit.project_scores import Asked, publish
 from churnkit.release import Release, champion, from_path, release
 from churnkit.report import summarise, write_report
@@ -63,7 +61,7 @@ from churnkit.scoring import (
     write_scores,
 )
 from churnkit.sinks import write_csv, write_table
-from churnkit.sources import FileSource, Source, SqlSource, inspect_logs
+from churnkit.sources import inspect_logs
 from churnkit.sources.stores.address import Address, rooted
 from churnkit.training import Training, train
 from churnkit.tuning import FILE_NAME as TUNING_FILE
@@ -120,7 +118,7 @@ def check_project(
         If the page would be written over a log.
     """
     if html is not None:
-        _require_no_input(settings, html)
+        settings.require_no_log(html)
     settings.load_features()
     progress("checking the logs")
     found = inspect_logs(
@@ -199,7 +197,7 @@ def build_project(
         If a cutoff precedes all events.
     """
     ending = ending_of(out)
-    _require_no_input(settings, out)
+    settings.require_no_log(out)
     settings.load_features()
     if settings.engine.name == "spark":
         return _build_on_spark(settings, cutoffs, out, ending, progress)
@@ -213,22 +211,6 @@ def build_project(
         rows = _write_features(logs, plan, out, ending, settings.sha256)
         unseen = _unseen(_days(logs)[1], max(cutoffs))
     return _built(plan, out, rows, [unseen] if unseen else [])
-
-
-def _require_no_input(settings: Settings, out: Path) -> None:
-    """Refuse to write over what is read."""
-    sources = settings.sources().values()
-    if out.resolve() in {file.resolve() for source in sources for file in _files_of(source)}:
-        raise ConfigError(f"{out} is a log of this project", "Write to another file.")
-
-
-def _files_of(source: Source) -> list[Path]:
-    if isinstance(source, FileSource):
-        return source.files()
-    if not isinstance(source, SqlSource):
-        return []
-    address = Address.parse(source.url).filled()
-    return [Path(address.database)] if address.dialect == "sqlite" else []
 
 
 def _built(plan: FeaturePlan, out: Path, rows: int, warnings: Sequence[str] = ()) -> dict[str, Any]:
@@ -407,7 +389,7 @@ def train_project(
         optuna_there()
     settings.load_features()
     question, schedule, light = settings.asked(), settings.schedule(), settings.light()
-    untreated = _untreated(settings)
+    left_out = untreated(settings)
     if "too-little" in allow:
         recipe = replace(recipe, least=1)
     progress("reading and sorting the logs")
@@ -424,9 +406,9 @@ def train_project(
         require_features(light.rules, FeatureSpec.learn(logs, last, settings.windows))
         if budget is not None:
             path = settings.models / TUNING_FILE
-            tuned = tune(logs, question, schedule, recipe, budget, path, progress, untreated)
+            tuned = tune(logs, question, schedule, recipe, budget, path, progress, left_out)
             recipe, told = tuned.applied(recipe), tuned.told()
-        trained = train(logs, question, schedule, progress, recipe=recipe, untreated=untreated)
+        trained = train(logs, question, schedule, progress, recipe=recipe, untreated=left_out)
         training = replace(
             trained, allowed=tuple(allow), money=settings.money.amounts(), tuning=told
         )
@@ -473,25 +455,19 @@ def backtest_project(
         If nothing can be tested.
     """
     if html is not None:
-        _require_no_input(settings, html)
+        settings.require_no_log(html)
     settings.load_features()
-    untreated = _untreated(settings)
+    left_out = untreated(settings)
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
         found = roll(
             logs, settings.asked(), settings.schedule(), progress, settings.recipe(),
-            tests=tests, every=every, untreated=untreated,
+            tests=tests, every=every, untreated=left_out,
         )  # fmt: skip
         summary = {**rolling_summary(found, progress), "untreated": found.untreated}
     if html is not None:
         write_rolling(summary, html)
     return summary
-
-
-def _untreated(settings: Settings) -> Untreating | None:
-    """What takes treated customers out of rows; ``None`` if no treatment is recorded."""
-    horizon_days = settings.asked().horizon_days
-    return untreating(settings.open_ledger(), deeds_of(settings), horizon_days)
 
 
 def score_project(
@@ -592,7 +568,7 @@ def score_project(
     told |= {name: str(path) for name, path in paths.items()}
     if settings.output.csv is not None:
         spreadsheet = settings.folder / settings.output.csv
-        _require_no_input(settings, spreadsheet)
+        settings.require_no_log(spreadsheet)
         write_csv(file, spreadsheet)
         told["csv"] = str(spreadsheet)
     if settings.output.url is not None:  # last, since a store may refuse
@@ -675,11 +651,11 @@ def _unvalued(scores: Scores) -> str:
 
 def _require_apart(settings: Settings, report: Path, out: Path | None = None) -> None:
     """Refuse scores and a report that cannot be written, or only over something else."""
-    _require_no_input(settings, report)
+    settings.require_no_log(report)
     if out is None:
         return
     ending_of(out)
-    _require_no_input(settings, out)
+    settings.require_no_log(out)
     if out.resolve() == report.resolve():
         raise ConfigError(f"{report} is to hold the scores and the report", "Name two files.")
 

@@ -12,7 +12,6 @@ from churnkit.evaluation import Progress, silent
 from churnkit.kpi import kpis
 from churnkit.report.kpi import write_kpis
 from churnkit.scoring import ending_of, write_frame
-from churnkit.sources import FileSource
 
 
 def kpi_project(
@@ -65,7 +64,7 @@ def kpi_project(
     """
     paths = {name: path for name, path in (("html", html), ("table", out)) if path is not None}
     for path in paths.values():
-        _require_no_log(settings, path)
+        settings.require_no_log(path)
     if out is not None:
         ending_of(out)
     column = _column(settings, settings.calls.segment if segment is None else segment)
@@ -98,15 +97,3 @@ def _column(settings: Settings, segment: str) -> str:
             f"{did_you_mean(segment, known)}Name it in static of [logs.customers].",
         )
     return found
-
-
-def _require_no_log(settings: Settings, path: Path) -> None:
-    """Refuse to write over what is read."""
-    files = (
-        file.resolve()
-        for source in settings.sources().values()
-        if isinstance(source, FileSource)
-        for file in source.files()
-    )
-    if path.resolve() in set(files):
-        raise ConfigError(f"{path} is a log of this project", "Write to another file.")

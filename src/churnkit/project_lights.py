@@ -10,7 +10,6 @@ from typing import Any
 
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
-from churnkit.dataset import Untreating
 from churnkit.errors import Busy, ConfigError, did_you_mean
 from churnkit.evaluation import Progress, silent
 from churnkit.features import FeatureSpec
@@ -21,7 +20,7 @@ from churnkit.lights import (
     require_features,
     set_override,
 )
-from churnkit.outcomes import Deeds, untreating
+from churnkit.project_outcomes import untreated
 from churnkit.replay import replay, score_weeks, without_hysteresis
 from churnkit.report.replay import replay_summary, write_replay
 
@@ -131,11 +130,13 @@ def simulate_lights(
     Raises
     ------
     ConfigError
-        If a policy does not exist.
+        If a policy does not exist, or the page would be written over a log.
     GateRefused
         If the history is too short.
     """
     lights = _asked(settings, policies)
+    if html is not None:
+        settings.require_no_log(html)
     settings.load_features()
     question, schedule = settings.asked(), settings.schedule()
     progress("reading and sorting the logs")
@@ -145,7 +146,7 @@ def simulate_lights(
         require_features(settings.light().rules, spec)
         found = score_weeks(
             logs, question, schedule, progress, settings.recipe(), weeks,
-            settings.money.margin, _untreated(settings),
+            settings.money.margin, untreated(settings),
         )  # fmt: skip
     progress(f"replaying {', '.join(lights)}")
     money = settings.money.amounts()
@@ -154,12 +155,6 @@ def simulate_lights(
     if html is not None:
         write_replay(summary, html)
     return summary
-
-
-def _untreated(settings: Settings) -> Untreating | None:
-    """What leaves out those who were acted on, if anybody was."""
-    horizon_days = settings.question.horizon_days
-    return untreating(settings.open_ledger(), Deeds(settings.outcomes), horizon_days)
 
 
 def _asked(settings: Settings, policies: Sequence[str]) -> dict[str, TrafficLight]:

@@ -57,7 +57,11 @@ def monitor_project(
         If a log is missing or breaks its contract, or nothing is known at that day.
     BundleError
         If the model was changed.
+    ConfigError
+        If the page would be written over a log.
     """
+    if html is not None:
+        settings.require_no_log(html)
     settings.load_features()
     progress("loading the model")
     loaded, card, notes = _model(settings, model)

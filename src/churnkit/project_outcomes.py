@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from churnkit.actions import counted, export, export_table
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
+from churnkit.dataset import Untreating
 from churnkit.errors import Busy, ChurnkitError, DataError
 from churnkit.evaluation import Progress, silent
 from churnkit.features import Features
@@ -28,14 +29,12 @@ from churnkit.outcomes import (
     outcome_report,
     ranking_of,
     record,
+    untreating,
     with_risk,
 )
 from churnkit.release import champion, from_path
 from churnkit.scoring import at_risk
 from churnkit.sources.stores.address import Address, rooted
-
-if TYPE_CHECKING:
-    pass
 
 Saved = Callable[[Features, np.ndarray], np.ndarray]
 """Features and churn probabilities → what acting on each customer is expected to keep."""
@@ -83,6 +82,12 @@ def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) 
 def deeds_of(settings: Settings) -> Deeds:
     """The recorded outcomes of a project."""
     return Deeds(settings.outcomes)
+
+
+def untreated(settings: Settings) -> Untreating | None:
+    """What takes treated customers out of rows; ``None`` if no treatment is recorded."""
+    horizon_days = settings.asked().horizon_days
+    return untreating(settings.open_ledger(), deeds_of(settings), horizon_days)
 
 
 def record_outcomes(settings: Settings, file: Path) -> dict[str, Any]:

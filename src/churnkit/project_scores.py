@@ -316,11 +316,6 @@ class Grounds:
         return _digest([self.sha256, prints.sha256])
 
 
-def store_of(settings: Settings) -> ScoreStore:
-    """The published scores of a project."""
-    return settings.score_store()
-
-
 def run_before(settings: Settings, as_of: Cutoff) -> tuple[str | None, pd.DataFrame | None]:
     """Day and rows of the run before, as far as the next one must know it."""
     ledger = settings.open_ledger()

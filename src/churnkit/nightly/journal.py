@@ -12,7 +12,6 @@ from typing import Any
 from churnkit.nightly.lines import JsonLines
 
 FORCED, STARTED, DONE, LACKING, FAILED = "forced", "started", "done", "lacking", "failed"
-_CHUNK = 1 << 20
 _OF_A_STEP_DONE: Mapping[str, Any] = {
     "inputs": dict, "seconds": int | float, "rows": int | None, "told": dict, "wrote": dict,
     "paths": dict, "digest": str,
@@ -105,11 +104,8 @@ def file_digest(path: Path) -> str:
     OSError
         If it cannot be read.
     """
-    found = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            found.update(chunk)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(told: Any) -> str:
