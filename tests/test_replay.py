@@ -10,8 +10,9 @@ from tables import features_of
 
 from churnkit.clock import Cutoff, horizon_ends_by
 from churnkit.lights import Capacity, Fixed, Hysteresis, Promise, TrafficLight
+from churnkit.metrics import clustered
 from churnkit.profit import Money
-from churnkit.replay import Week, Weeks, clustered, replay, score_weeks, without_hysteresis
+from churnkit.replay import Week, Weeks, replay, score_weeks, without_hysteresis
 from churnkit.report.replay import render_replay, replay_summary
 
 FIRST = Cutoff.parse("2024-01-07")

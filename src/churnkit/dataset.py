@@ -16,6 +16,7 @@ from churnkit.features.kernel import Beside
 from churnkit.features.windows import Window
 from churnkit.labels import Question, run_rate, spend_ahead
 from churnkit.logs import CustomerLogs
+from churnkit.notebook import Figure, Table, names, panel
 
 Season = Literal["auto", "always", "never"]
 
@@ -60,6 +61,38 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.churned)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Dataset: {len(self):,} rows at {_counted(len(self.cutoffs), 'cutoff')}, "
+            f"{_share(self.base_rate)} churned, "
+            f"{_counted(len(self.features.names), 'feature')}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many rows, of whom, when, and how many of them churned."""
+        facts = {
+            "customers": self.customers,
+            "cutoffs": len(self.cutoffs),
+            "churned": f"{int(np.sum(self.churned)):,} rows, base rate {_share(self.base_rate)}",
+            "features": names(self.features.names),
+            "left out": self.untreated,
+        }
+        header = ("cutoff", "at risk", "churned", "base rate")
+        title = f"Dataset: {_counted(len(self), 'row')}, one per customer at risk and cutoff"
+        return panel(title, facts, [Table(header, [self._row(c) for c in self.cutoffs])])
+
+    def _row(self, cutoff: Cutoff) -> tuple[object, ...]:
+        there = self.features.cutoff == cutoff.us
+        rate = float(np.average(self.churned[there], weights=self.weights[there]))
+        left = int(np.sum(self.churned[there]))
+        return str(cutoff), int(np.sum(there)), left, Figure(_share(rate))
+
+    @property
+    def cutoffs(self) -> tuple[Cutoff, ...]:
+        """The cutoffs of the rows, rising."""
+        instants = np.unique(self.features.cutoff).tolist()
+        return tuple(Cutoff(us, self.features.zone) for us in instants)
+
     @property
     def customers(self) -> int:
         """Number of distinct customers."""
@@ -91,6 +124,14 @@ class Dataset:
         days, spend, rate, weight = (None if v is None else v[mask] for v in beside)
         features, churned = self.features.where(mask), self.churned[mask]
         return Dataset(features, churned, days, spend, rate, weight, self.untreated)
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _share(share: float) -> str:
+    return "unknown" if share != share else f"{share:.1%}"
 
 
 Untreating = Callable[[Dataset], Dataset]

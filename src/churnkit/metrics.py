@@ -579,6 +579,26 @@ def proportion(successes: int, n: int, level: float = 0.95) -> Interval:
     return Interval(share, min(max(middle - half, 0.0), share), max(min(middle + half, 1.0), share))
 
 
+def clustered(churned: np.ndarray, customer: np.ndarray, level: float = 0.95) -> Interval:
+    """A share of rows with its interval, where rows of one customer are one observation.
+
+    The Wilson interval for as many rows as would vary as much if they were independent: the
+    variance is that of a ratio of sums over customers (Kish 1965, Survey Sampling).
+    """
+    n = len(churned)
+    plain = proportion(int(churned.sum()), n, level)
+    if not 0 < plain.value < 1:
+        return plain
+    _, of = np.unique(customer, return_inverse=True)
+    residual = np.bincount(of, weights=churned - plain.value)
+    variance = float((residual**2).sum()) / n**2
+    independent = plain.value * (1 - plain.value) / n
+    rows = max(round(n * min(independent / variance, 1.0)), 1)
+    wide = proportion(round(plain.value * rows), rows, level)
+    shift = plain.value - wide.value
+    return Interval(plain.value, max(wide.low + shift, 0.0), min(wide.high + shift, 1.0))
+
+
 # ── The tally ───────────────────────────────────────────────────────────────────────────────
 
 

@@ -27,6 +27,7 @@ from churnkit.estimators import (
 )
 from churnkit.features import FeatureColumn, Features, FeatureSpec
 from churnkit.labels import Question
+from churnkit.notebook import names, panel
 
 Estimator = BinaryClassifier
 Kind = Literal["rule", "bgnbd", "trees", "hazard", "blend"]
@@ -232,6 +233,28 @@ class ChurnModel:
     version: str = "unregistered"
     spend: SpendModel | None = None
     middle: tuple[float, ...] | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<ChurnModel: {self.rung} on {len(self.names):,} features; {self.question.rule}; "
+            f"version {self.version}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: what it is, what it asks, and what it learnt from."""
+        return panel(f"ChurnModel: {self.rung}", self.facts)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What it is, what it asks and what it learnt from, for `churnkit.notebook.panel`."""
+        when = self.trained_on
+        return {
+            "kind": rung_named(self.rung).says,
+            "asks": self.question.rule,
+            "features": names(self.names),
+            "trained on": f"{len(when)} cutoffs, {when[0]} to {when[-1]}" if when else None,
+            "version": self.version,
+        }
 
     def churn_probability(self, features: Features) -> np.ndarray:
         """Probability of churn for each row, shape (rows,), in [0, 1].

@@ -11,11 +11,12 @@ import numpy as np
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError
 from churnkit.features import Features, FeatureSpec
-from churnkit.lights.colours import LIGHTS, level_of, named
+from churnkit.lights.colours import LIGHTS, SHAPES, level_of, named
 from churnkit.lights.evidence import Evidence
 from churnkit.lights.overrides import Override
 from churnkit.lights.policies import Edges, Fixed, Policy
 from churnkit.lights.rules import RULES, Rule, require_sound, silent_rules
+from churnkit.lights.shown import counted, lights_html
 from churnkit.metrics import Interval, proportion
 
 SIDES: Mapping[str, tuple[str, ...]] = {
@@ -227,6 +228,14 @@ class Lights:
 
     def __len__(self) -> int:
         return len(self.level)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{SHAPES[name]} {name} {n:,}" for name, n in counted(self.level).items())
+        return f"<Lights: {len(self):,} customers; {told}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: customers of each light, and the rules that fired."""
+        return lights_html(self)
 
     @property
     def light(self) -> np.ndarray:

@@ -24,7 +24,7 @@ from churnkit.features import Features, FeatureSpec, build_beside, plan_features
 from churnkit.ledger import Ledger
 from churnkit.lights import LIGHTS
 from churnkit.logs import CustomerLogs
-from churnkit.metrics import METRICS, Interval, evaluate, log_loss
+from churnkit.metrics import METRICS, Interval, clustered, evaluate, log_loss
 from churnkit.model import ChurnModel
 from churnkit.monitor.alarm import Alarm, Found
 from churnkit.monitor.runs import days_until
@@ -32,7 +32,6 @@ from churnkit.monitor.sample import chosen, one_in, some
 from churnkit.monitor.volumes import YEAR
 from churnkit.outcomes import Deeds, churned_since, without_treated
 from churnkit.outcomes.assigned import ARMS
-from churnkit.replay.policies import clustered
 from churnkit.training import interval_dict
 
 if TYPE_CHECKING:

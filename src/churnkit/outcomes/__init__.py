@@ -6,7 +6,14 @@ from churnkit.outcomes.record import Recorded, record
 from churnkit.outcomes.report import Effect, OutcomeReport, outcome_report, report_of
 from churnkit.outcomes.store import Deeds
 from churnkit.outcomes.treated import Untreated, all_assigned, untreating, without_treated
-from churnkit.outcomes.uplift import Ranking, Uplift, choose_ranking, ranking_of, with_risk
+from churnkit.outcomes.uplift import (
+    Ranking,
+    Uplift,
+    choose_ranking,
+    gains,
+    ranking_of,
+    with_risk,
+)
 
 __all__ = [
     "Deeds",
@@ -20,6 +27,7 @@ __all__ = [
     "choose_ranking",
     "churned_since",
     "first_assigned",
+    "gains",
     "outcome_report",
     "ranking_of",
     "record",

@@ -1,6 +1,6 @@
 """What other lights would have done: consecutive scorings of the past, seen by several policies."""
 
-from churnkit.replay.policies import Replayed, clustered, replay, without_hysteresis
+from churnkit.replay.policies import Replayed, replay, without_hysteresis
 from churnkit.replay.weeks import WEEKS, Week, Weeks, score_weeks
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "Replayed",
     "Week",
     "Weeks",
-    "clustered",
     "replay",
     "score_weeks",
     "without_hysteresis",

@@ -10,7 +10,7 @@ from math import isfinite
 import numpy as np
 
 from churnkit.lights import LIGHTS, Hysteresis, Lights, Memory, Promise, TrafficLight, level_of
-from churnkit.metrics import Interval, proportion
+from churnkit.metrics import Interval, clustered
 from churnkit.profit import Money
 from churnkit.replay.weeks import Week, Weeks
 
@@ -213,26 +213,6 @@ def replay(name: str, light: TrafficLight, weeks: Weeks, money: Money) -> Replay
 def without_hysteresis(light: TrafficLight) -> TrafficLight:
     """The same, whose colours get better at once."""
     return replace(light, hysteresis=Hysteresis(0.0, 1))
-
-
-def clustered(churned: np.ndarray, customer: np.ndarray, level: float = 0.95) -> Interval:
-    """A share of rows with its interval, where rows of one customer are one observation.
-
-    The Wilson interval for as many rows as would vary as much if they were independent: the
-    variance is that of a ratio of sums over customers (Kish 1965, Survey Sampling).
-    """
-    n = len(churned)
-    plain = proportion(int(churned.sum()), n, level)
-    if not 0 < plain.value < 1:
-        return plain
-    _, of = np.unique(customer, return_inverse=True)
-    residual = np.bincount(of, weights=churned - plain.value)
-    variance = float((residual**2).sum()) / n**2
-    independent = plain.value * (1 - plain.value) / n
-    rows = max(round(n * min(independent / variance, 1.0)), 1)
-    wide = proportion(round(plain.value * rows), rows, level)
-    shift = plain.value - wide.value
-    return Interval(plain.value, max(wide.low + shift, 0.0), min(wide.high + shift, 1.0))
 
 
 def _kept(light: str, share: float, found: Interval) -> str:

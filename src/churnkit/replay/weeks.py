@@ -15,12 +15,13 @@ import numpy as np
 from churnkit.clock import Cutoff, cutoffs_back_from, horizon_ends_by
 from churnkit.dataset import Recipe, Schedule, Untreating
 from churnkit.errors import GateRefused
-from churnkit.evaluation import Progress, asked_for, choose, silent, trial_at
+from churnkit.evaluation import asked_for, choose, trial_at
 from churnkit.features import Features
 from churnkit.labels import Question
 from churnkit.lights import Evidence, Past
 from churnkit.logs import CustomerLogs
 from churnkit.model import ChurnModel
+from churnkit.progress import Progress, silent
 from churnkit.scoring import at_risk_beside
 
 WEEKS = 8
