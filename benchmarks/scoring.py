@@ -36,12 +36,12 @@ from churnkit import bundle
 from churnkit.clock import Cutoff
 from churnkit.config import load_settings
 from churnkit.dataset import Schedule, build_dataset
-from churnkit.evaluation import silent
 from churnkit.features import Features, plan_features
 from churnkit.features.kernel import FeatureRows, in_order
 from churnkit.labels import Question
 from churnkit.logs import CustomerLogs, Logs
 from churnkit.model import ChurnModel, fit, medians, rung_named
+from churnkit.progress import silent
 from churnkit.project_scores import Asked, publish
 from churnkit.sources import open_logs
 

@@ -20,6 +20,7 @@ import pytest
 from commands import run, told
 
 from churnkit.features import load_own
+from churnkit.standing import standing
 
 DATA = Path(__file__).parents[1] / "data"
 QUESTION = ["--horizon", "60", "--lookback", "180"]
@@ -297,6 +298,15 @@ class TestTheWay:
         assert result.exit_code == 0
         assert "these scores look better than they would have been" in result.stderr
 
+    def test_a_glance_finds_what_training_and_scoring_left(self, in_project: Path) -> None:
+        there = standing(in_project / "churnkit.toml")
+        assert there is not None
+        assert there.champion == told("models")["models"][-1]["version"]
+        assert (in_project / "models" / there.model / "manifest.json").is_file()
+        published = (path.name for path in (in_project / "scores").glob("as_of=*"))
+        assert there.days == tuple(sorted(name.removeprefix("as_of=") for name in published))
+        assert there.newest == max(there.days, default="")
+
     def test_terminal_shows_rules_lights_calls_and_paths(self, in_project: Path) -> None:
         shown = run("score", "--as-of", "2025-01-01").stdout
         for part in ("rfm_logistic", "■ red", "▲ yellow", "● green", "Call list", "Written"):
@@ -319,8 +329,8 @@ class TestHelp:
         assert result.exit_code == 0
         assert f"Example: churnkit {command}" in " ".join(result.stdout.split())
 
-    def test_alone_it_shows_the_way(self) -> None:
-        assert "init → check → train → score" in run().output
+    def test_help_tells_the_way(self) -> None:
+        assert "init → check → train → score" in run("--help").output
 
     def test_version(self) -> None:
         import churnkit

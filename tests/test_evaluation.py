@@ -216,6 +216,10 @@ def test_progress_tells_every_step(shuffled):
     steps = [line.partition(" on ")[0] for line in told[1:]]
     assert steps == [f"fitting {rung.name}" for rung in LADDER if rung.kind != "hazard"]
     assert all(line.endswith("rows, testing at 2024-04-14") for line in told[1:])
+    done = [step.done / step.of for step in told]
+    assert done == sorted(set(done))
+    assert done[0] == 0
+    assert done[-1] < 1
 
 
 # ── Too little ──────────────────────────────────────────────────────────────────────────────

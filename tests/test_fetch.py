@@ -32,6 +32,7 @@ from typer.testing import CliRunner, Result
 from churnkit.cli import app
 from churnkit.errors import ConfigError, DataError
 from churnkit.fetch import CATALOGUE, Fetched, Fingerprint, Patience, PublicSet, fetch_set, web
+from churnkit.progress import Step
 
 REAL = os.environ.get("CHURNKIT_REAL_DATA", "")
 CONTENT = random.Random(7).randbytes(200_000)
@@ -223,6 +224,9 @@ class TestAFetch:
         fetched(site, tmp_path, progress=told.append)
         assert told[-1] == "verifying shop.bin"
         assert any(line.startswith("trying again: the connection ended") for line in told)
+        arriving = [line for line in told if isinstance(line, Step)]
+        assert {line.of for line in arriving} == {len(ARCHIVE)}
+        assert arriving[-1].done == len(ARCHIVE)
 
     def test_goes_through_the_proxy_of_the_environment(
         self, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

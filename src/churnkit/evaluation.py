@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,27 +21,29 @@ from churnkit.dataset import (
 from churnkit.errors import ConfigError, GateRefused, did_you_mean
 from churnkit.labels import Question
 from churnkit.logs import CustomerLogs
-from churnkit.metrics import Interval, evaluate, log_loss, paired_difference, proportion
+from churnkit.metrics import METRICS, Interval, evaluate, log_loss, paired_difference, proportion
 from churnkit.model import (
     LADDER,
     PLAIN_RULES,
     ChurnModel,
+    Rung,
     fit,
     ladder_for,
     medians,
     rung_named,
 )
-
-Progress = Callable[[str], None]
-"""Told what is being done now, for people who wait."""
+from churnkit.notebook import Figure, Table, panel
+from churnkit.progress import Progress, Step, part_of, silent
 
 _CALIBRATION_BINS = 10
+_SHOWN = ("auroc", "log_loss", "ece", "lift_top_decile")
+_BRACKETS = "Brackets hold 95 % bootstrap intervals, clustered by customer."
+_BUILDING = 0.05
+"""Share of the time of a trial in which features are built, about."""
+_EFFORT = {"bgnbd": 5.0, "logistic": 20.0, "lightgbm": 40.0, "hazard": 60.0}
+"""How much longer these rungs take than a plain rule, about."""
 SEED_NOISE = 0.0005
 """Nats of log loss by which two seeds of the same trees differ."""
-
-
-def silent(message: str) -> None:
-    """The progress that tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class Trial:
     probabilities: dict[str, np.ndarray]
     metrics: dict[str, dict[str, Interval]]
     learnt: Dataset | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Trial: {len(self.models)} models at {self.cutoff}, {len(self.data):,} customers at "
+            f"risk, {self.data.base_rate:.1%} churned>"
+        )
 
     def difference(self, metric: str, rung: str, other: str, level: float = 0.95) -> Interval:
         """How much higher a metric is for one rung than for another, on the same customers."""
@@ -125,6 +133,43 @@ class Backtest:
     chosen: str
     recipe: Recipe = field(default_factory=Recipe)
     untreated: Untreating | None = None
+
+    def __repr__(self) -> str:
+        return f"<Backtest: {self.chosen} is used; tested by {self.test!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the models beside the plain rules, and the winner."""
+        title = f"Backtest: {self.chosen} is used"
+        return panel(title, self.facts, [self.metrics_table], [_BRACKETS])
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """What was asked, tested and found, for `churnkit.notebook.panel`."""
+        test = self.test
+        by_tests = ", ".join(str(t.cutoff) for t in self.trials[:-1]) or "the same test"
+        at = f"{len(test.data):,} customers at risk, {test.data.base_rate:.1%} churned"
+        return {
+            "asks": self.question.rule,
+            "chosen at": by_tests if self.recipe.use == "best" else "no test: the settings name it",
+            "tested at": f"{test.cutoff}: {at}",
+            "verdict": self.verdict,
+        }
+
+    @property
+    def metrics_table(self) -> Table:
+        """Every rung with its metrics on the test, for `churnkit.notebook.panel`."""
+        metrics = self.test.metrics
+        shown = [name for name in METRICS if name in _SHOWN]
+        rows = [
+            (
+                ("→ " if rung == self.chosen else "") + rung,
+                "plain rule" if rung in PLAIN_RULES else "model",
+                *(Figure(str(told[name])) for name in shown),
+            )
+            for rung, told in metrics.items()
+        ]
+        header = ("", "kind", *(f"{name} ({METRICS[name].better} is good)" for name in shown))
+        return Table(header, rows, strong=list(metrics).index(self.chosen))
 
     @property
     def test(self) -> Trial:
@@ -184,8 +229,9 @@ def backtest(
         raise GateRefused(_too_short(logs, question), "Use a longer history or a shorter horizon.")
     how = recipe or Recipe()
     trials: tuple[Trial, ...] = ()
-    for cutoff in cutoffs:
-        trial = trial_at(logs, question, schedule, cutoff, progress, how, untreated=untreated)
+    for nth, cutoff in enumerate(cutoffs):
+        told = part_of(progress, nth, len(cutoffs))
+        trial = trial_at(logs, question, schedule, cutoff, told, how, untreated=untreated)
         trials = (*trials, trial)
         if how.use != "best":
             asked_for(how.use, trials)  # before more time is spent
@@ -225,12 +271,13 @@ def trial_at(
     """
     how = recipe or Recipe()
     training = schedule.training_cutoffs(logs, question, at)
-    progress(f"building features at {len(training)} cutoffs before {at}")
+    progress(Step(f"building features at {len(training)} cutoffs before {at}", 0, 1))
     learnt = build_dataset(logs, question, training, how.spec(logs, training), untreated)
     require_enough(learnt, how.least, how.least)
     data = build_dataset(logs, question, [at], learnt.features.spec, untreated)
     _require_both(data, at)
-    return trial_of(learnt, data, question, at, progress, how, rungs)
+    fitting = part_of(progress, _BUILDING, 1, weight=1 - _BUILDING)
+    return trial_of(learnt, data, question, at, fitting, how, rungs)
 
 
 def trial_of(
@@ -254,15 +301,21 @@ def trial_of(
     how = recipe or Recipe()
     models: dict[str, ChurnModel] = {}
     probabilities, metrics = {}, {}
-    for rung in ladder_for(learnt, question, how):
-        if rungs is not None and rung.name not in rungs:
-            continue
-        progress(f"fitting {rung.name} on {len(learnt):,} rows, testing at {at}")
+    ladder = [r for r in ladder_for(learnt, question, how) if rungs is None or r.name in rungs]
+    whole = sum(map(_effort, ladder))
+    for k, rung in enumerate(ladder):
+        doing = f"fitting {rung.name} on {len(learnt):,} rows, testing at {at}"
+        progress(Step(doing, sum(map(_effort, ladder[:k])), whole))
         models[rung.name] = fit(rung, learnt, question, how, models)
         p = probabilities[rung.name] = models[rung.name].churn_probability(data.features)
         whose, weight = data.features.customer_id, data.weight
         metrics[rung.name] = evaluate(data.churned, p, whose, weight=weight)
     return Trial(at, data, models, probabilities, metrics, learnt)
+
+
+def _effort(rung: Rung) -> float:
+    """How long a rung takes beside the others, for those who wait."""
+    return _EFFORT.get(rung.name, 1.0)
 
 
 def _require_both(data: Dataset, at: Cutoff) -> None:

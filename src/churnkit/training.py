@@ -15,7 +15,7 @@ from churnkit import __version__
 from churnkit.clock import Cutoff, horizon_ends_by
 from churnkit.dataset import Dataset, Recipe, Schedule, Untreating
 from churnkit.errors import GateRefused
-from churnkit.evaluation import Backtest, Progress, Trial, backtest, fit_chosen, silent
+from churnkit.evaluation import Backtest, Trial, backtest, fit_chosen
 from churnkit.explain import Driver, drivers
 from churnkit.features import Features
 from churnkit.gates import Gate, Grade, gates_of, grade_of
@@ -24,13 +24,17 @@ from churnkit.lights import LIGHTS, Evidence, Past, TrafficLight, realised
 from churnkit.logs import CustomerLogs
 from churnkit.metrics import METRICS, Interval, evaluate
 from churnkit.model import ChurnModel
+from churnkit.notebook import panel
 from churnkit.profit import Money, Profit, profit_of
+from churnkit.progress import Progress, Step, part_of, silent
 from churnkit.spend import MEASURES, WAYS, Worth, fit_spend, worth_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _QUARTILES = (0.25, 0.5, 0.75)
+_TESTING, _TESTED = 0.75, 0.8
+"""Share of the time of a training that its tests take, and when they are judged, about."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,21 @@ class Training:
     money: Money = field(default_factory=Money)
     tuning: Mapping[str, Any] | None = None
     worth: Worth | None = None
+
+    def __repr__(self) -> str:
+        model = self.model
+        return f"<Training: {model.rung} on {len(model.names):,} features; {self.backtest!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the model, how far it is to be trusted, and the evidence."""
+        failed = ", ".join(gate.name for gate in self.gates if not gate.passed)
+        facts = {
+            **self.backtest.facts,
+            "grade": str(self.grade),
+            "gates": f"not met: {failed}" if failed else "all met",
+            **self.model.facts,
+        }
+        return panel(f"Training: {self.model.rung} is used", facts, [self.backtest.metrics_table])
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
@@ -244,10 +263,12 @@ def train(
     """
     asked, when = question or Question(), schedule or Schedule()
     asked.require(logs)
-    trials = backtest(logs, asked, when, progress, recipe, untreated)
-    progress("trying what tells the expected spend")
+    testing = part_of(progress, 0, 1, weight=_TESTING)
+    trials = backtest(logs, asked, when, testing, recipe, untreated)
+    progress(Step("trying what tells the expected spend", _TESTING, 1))
     worth = worth_of(trials)
-    model, learnt = fit_chosen(logs, trials, when, progress)
+    last = part_of(progress, _TESTED, 1)
+    model, learnt = fit_chosen(logs, trials, when, last)
     if worth is not None:
         model = replace(model, spend=fit_spend(worth.used, learnt, asked))
     return Training(model, trials, learnt, worth=worth)

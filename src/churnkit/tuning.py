@@ -16,11 +16,12 @@ from churnkit.clock import Cutoff, cutoffs_back_from
 from churnkit.dataset import Dataset, Recipe, Schedule, Untreating, build_dataset
 from churnkit.errors import ConfigError, GateRefused
 from churnkit.estimators import ChurnClassifier
-from churnkit.evaluation import Progress, silent, trial_at
+from churnkit.evaluation import trial_at
 from churnkit.labels import Question
 from churnkit.logs import CustomerLogs
 from churnkit.metrics import Interval, log_loss, paired_difference
 from churnkit.model import fit, rung_named
+from churnkit.progress import Progress, Step, part_of, silent
 
 TRIALS = 30
 """Settings that are tried if nothing else is said."""
@@ -258,7 +259,9 @@ def _search(
 
     def lost(trial: Any) -> float:
         settings = _suggested(trial)
-        progress(_where(study, budget))
+        said = _where(study, budget)
+        of = budget.trials
+        progress(said if of is None else Step(said, len(_finished(study)), of))
         made = replace(quick, trees={**quick.trees, **settings})
         return float(np.mean([split.log_loss(question, made) for split in splits]))
 
@@ -324,8 +327,8 @@ def _gain(
     """How much lower the log loss is than the default's, on the same customers."""
     tuned = replace(recipe, trees={**recipe.trees, **best})
     old, new = (
-        trial_at(logs, question, schedule, at, progress, how, [_RUNG], untreated)
-        for how in (recipe, tuned)
+        trial_at(logs, question, schedule, at, part_of(progress, k, 2), how, [_RUNG], untreated)
+        for k, how in enumerate((recipe, tuned))
     )
     return paired_difference(
         "log_loss",

@@ -8,7 +8,7 @@ name, nor another date of everything, nor, unless it asks for the market, other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,11 +20,9 @@ from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError, GateRefused
 from churnkit.features import FeatureColumn, Features, FeatureSpec, build_features
 from churnkit.logs import CustomerLogs, Logs
+from churnkit.progress import Progress, Step, silent
 
 __all__ = ["TRIALS", "Audit", "Leak", "Trial", "audit", "value_in_words"]
-
-Progress = Callable[[str], None]
-"""Told what is being done now."""
 
 _NAMES_TOLD = 8
 
@@ -127,7 +125,7 @@ def audit(
     cutoffs: Sequence[Cutoff],
     customers: int = 200,
     seed: int = 0,
-    progress: Progress = lambda _: None,
+    progress: Progress = silent,
 ) -> Audit:
     """Try to make the features of some customers change where they must not.
 
@@ -157,7 +155,8 @@ def audit(
     some = sample(logs, cutoffs, customers, seed)
     search = _Search(some, spec, {c: build_features(some, c, spec) for c in cutoffs})
     for number, trial in enumerate(TRIALS, start=1):
-        progress(f"trial {number} of {len(TRIALS)}: {trial.name}")
+        doing = f"trial {number} of {len(TRIALS)}: {trial.name}"
+        progress(Step(doing, number - 1, len(TRIALS)))
         search.make(trial, np.random.default_rng([seed, number]))
     if not search.compared:
         raise DataError(

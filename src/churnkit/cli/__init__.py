@@ -19,12 +19,23 @@ from churnkit.cli.application import (
     models,
     outcomes,
 )
+from churnkit.cli.values import (
+    EVERY,
+    GATES,
+    LIGHTS,
+    POLICIES,
+    VERSIONS,
+    offered,
+    public_sets,
+    published_days,
+)
 
 # isort: split
 # The commands of other modules, in the order in which help shows them.
 from churnkit.cli import history as history
 from churnkit.cli import kpi as kpi
 from churnkit.cli import monitor as monitor
+from churnkit.cli import report as report
 from churnkit.cli import run as run
 from churnkit.cli import schedule as schedule
 
@@ -153,6 +164,7 @@ def build(
         typer.Option(
             metavar="DAYS/week/month",
             help="How far apart several cutoffs are; a month by default.",
+            autocompletion=offered(EVERY),
         ),
     ] = None,
     cutoffs: Annotated[
@@ -216,6 +228,7 @@ def train(
         list[str] | None,
         typer.Option(
             metavar="GATE",
+            autocompletion=offered(GATES),
             help="Waive a gate: too-little, chance, beaten, feature, leak, optimism or "
             "calibration. May be repeated; the model card tells of it.",
         ),
@@ -251,7 +264,7 @@ def train(
     if as_json:
         terminal.print_json(trained.summary)
     else:
-        terminal.show_training(trained.summary, model_rows(trained.summary))
+        terminal.show_training(trained.summary, model_rows(trained.summary), config)
     trained.training.require_gates()
 
 
@@ -264,7 +277,9 @@ def backtest(
     every: Annotated[
         str | None,
         typer.Option(
-            metavar="DAYS/week/month", help="How far apart they are; a horizon by default."
+            metavar="DAYS/week/month",
+            help="How far apart they are; a horizon by default.",
+            autocompletion=offered(EVERY),
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="A page with all of it.")] = None,
@@ -307,7 +322,7 @@ def list_models(context: typer.Context, config: Config = TOML, as_json: Json = F
     if as_json:
         terminal.print_json({"models": told})
     else:
-        terminal.show_models(told)
+        terminal.show_models(told, config)
 
 
 @models.command(epilog="Example: `churnkit models push models/lightgbm-2011-09-10`")
@@ -333,7 +348,10 @@ def push(
 
 @app.command(epilog="Example: `churnkit promote 3`")
 def promote(
-    version: Annotated[str, typer.Argument(help="Its number, or `challenger`.")],
+    version: Annotated[
+        str,
+        typer.Argument(help="Its number, or `challenger`.", autocompletion=offered(VERSIONS)),
+    ],
     config: Config = TOML,
     as_json: Json = False,
 ) -> None:
@@ -409,10 +427,10 @@ def score(
     if as_json:
         terminal.print_json(told)
     else:
-        terminal.show_scores(told)
+        terminal.show_scores(told, config=config)
 
 
-@app.command(epilog="Example: `churnkit explain 12748 --as-of 2011-12-10 --since 2011-09-10`")
+@app.command(epilog="Example: `churnkit explain 12748 --as-of 2011-12-10 --html 12748.html`")
 def explain(
     customer: Annotated[str, typer.Argument(help="The id, as it stands in the logs.")],
     as_of: AsOf,
@@ -423,10 +441,26 @@ def explain(
     model: Annotated[
         Path | None, typer.Option("--model", help="A bundle instead of the champion.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page with the whole story.")
+    ] = None,
+    story: Annotated[
+        bool, typer.Option("--story", help="Tell the story of the page here, too.")
+    ] = False,
+    weeks: Annotated[
+        int, typer.Option(min=0, max=104, help="So many weeks back the story tells scores.")
+    ] = 12,
+    language: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Language of the page; by default that of [output]."),
+    ] = None,
     config: Config = TOML,
     as_json: Json = False,
 ) -> None:
     """Tell why one customer has its probability and light, and what moved them since a day.
+
+    The story tells purchases, tickets, payments and answers, probability and light over time, the
+    customer's own interval, and what was planned and done. With --json all of it is in `story`.
 
     Exit code 2 if no log knows the customer, 3 if it is not at risk on one of the days: not known
     yet, silent for longer than the lookback, or gone.
@@ -434,20 +468,33 @@ def explain(
     from churnkit import terminal
     from churnkit.config import load_settings
     from churnkit.project import explain_project
+    from churnkit.terminal.story import show_story
 
     settings = load_settings(config)
     day, earlier = settings.cutoff(as_of), None if since is None else settings.cutoff(since)
     with terminal.progress() as progress:
-        told = explain_project(settings, customer, day, earlier, model, progress)
+        told = explain_project(
+            settings, customer, day, earlier, model, progress,
+            weeks=weeks if story or html else None, html=html, language=language,
+        )  # fmt: skip
     if as_json:
         terminal.print_json(told)
     else:
         terminal.show_explained(told)
+        if story:
+            show_story(told["story"])
+        if html is not None:
+            terminal.note(f"Wrote {html}")
 
 
 @app.command(epilog="Example: `churnkit calls --as-of 2011-12-10 --out crm`")
 def calls(
-    as_of: Annotated[str, typer.Option("--as-of", metavar="DATE", help="The day of a scoring.")],
+    as_of: Annotated[
+        str,
+        typer.Option(
+            "--as-of", metavar="DATE", help="The day of a scoring.", autocompletion=published_days
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder; by default beside the reports.")
     ] = None,
@@ -468,7 +515,7 @@ def calls(
     if as_json:
         terminal.print_json(told)
     else:
-        terminal.show_calls(told)
+        terminal.show_calls(told, config)
 
 
 @outcomes.command("record", epilog="Example: `churnkit outcomes record done.csv`")
@@ -536,6 +583,7 @@ def simulate_lights(
         list[str] | None,
         typer.Option(
             metavar="POLICY",
+            autocompletion=offered(POLICIES),
             help="fixed, capacity, cost or promise; may be repeated, all four by default.",
         ),
     ] = None,
@@ -551,12 +599,12 @@ def simulate_lights(
     """
     from churnkit import terminal
     from churnkit.config import load_settings
-    from churnkit.project_lights import POLICIES
+    from churnkit.project_lights import POLICIES as KNOWN
     from churnkit.project_lights import simulate_lights as simulate
 
     settings = load_settings(config)
     with terminal.progress() as progress:
-        told = simulate(settings, policy or POLICIES, weeks, html, progress)
+        told = simulate(settings, policy or KNOWN, weeks, html, progress)
     if as_json:
         terminal.print_json(told)
     else:
@@ -575,7 +623,9 @@ _Customer = Annotated[str, typer.Argument(help="The id, as it stands in the scor
 )
 def set_light(
     customer: _Customer,
-    light: Annotated[str, typer.Argument(help="green, yellow or red.")],
+    light: Annotated[
+        str, typer.Argument(help="green, yellow or red.", autocompletion=offered(LIGHTS))
+    ],
     as_of: Annotated[
         str, typer.Option("--as-of", metavar="DATE", help="The day from which on it holds.")
     ],
@@ -653,7 +703,9 @@ def list_lights(
 
 @app.command(epilog="Example: `churnkit fetch cdnow`")
 def fetch(
-    name: Annotated[str, typer.Argument(help="A public set; see --list.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="A public set; see --list.", autocompletion=public_sets)
+    ] = "",
     to: Annotated[Path, typer.Option("--to", help="Folder to put it into.")] = Path("data"),
     listed: Annotated[bool, typer.Option("--list", help="Show the sets that are known.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Fetch anew, replace the file.")] = False,
@@ -709,6 +761,9 @@ def main() -> None:
     """
     import signal
 
+    from churnkit.terminal.encoding import plain_where_needed
+
+    plain_where_needed()
     asked: list[int] = []
 
     def end(number: int, _frame: object) -> None:

@@ -9,19 +9,31 @@ import typer
 from typer.core import TyperGroup
 
 from churnkit import __version__
+from churnkit.cli.panels import ORDER, panel_of
+from churnkit.cli.values import published_days
 from churnkit.errors import ChurnkitError, NothingToDo
 
 _INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
 
 
 class _Group(TyperGroup):
-    """Turns the faults of churnkit into one message and their exit code."""
+    """Turns the faults of churnkit into one message and their exit code; groups the help."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        found = super().get_command(ctx, cmd_name)
+        if found is not None and panel_of(cmd_name) is not None:
+            found.rich_help_panel = panel_of(cmd_name)  # type: ignore[attr-defined]
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except ChurnkitError as error:
-            from churnkit.terminal import printable
+            from churnkit.terminal.console import printable
 
             word = "Note" if isinstance(error, NothingToDo) else "Error"
             typer.echo(f"{word}: {printable(str(error))}", err=True)
@@ -34,7 +46,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Which customers are about to leave, why, and whom to call first.\n\n"
@@ -59,7 +71,12 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
 AsOf = Annotated[
     str,
-    typer.Option("--as-of", metavar="DATE", help="The start of this day; events before it count."),
+    typer.Option(
+        "--as-of",
+        metavar="DATE",
+        help="The start of this day; events before it count.",
+        autocompletion=published_days,
+    ),
 ]
 TOML = Path("churnkit.toml")
 
@@ -72,7 +89,13 @@ def _print_version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - told by its callback
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
     ] = False,
-) -> None: ...
+) -> None:
+    if context.invoked_subcommand is None:
+        from churnkit.standing import standing
+        from churnkit.terminal.overview import show_overview
+
+        show_overview(standing(TOML))

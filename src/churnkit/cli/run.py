@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from churnkit.cli.application import TOML, AsOf, Config, Json, app
+from churnkit.cli.values import RETRAIN, offered
 from churnkit.errors import ChurnkitError
 
 
@@ -33,6 +34,7 @@ def run(
         typer.Option(
             "--retrain-if",
             metavar="RULE",
+            autocompletion=offered(RETRAIN),
             help="Train anew if the verdict is watch or worse (`watch`), if it is `retrain`, or if "
             "what the model knows is so old (`age:90d`); may be repeated, and adds to [run].",
         ),
@@ -51,7 +53,7 @@ def run(
     with _told_as(log_format):
         from churnkit import runlog, terminal
         from churnkit.config import load_settings
-        from churnkit.evaluation import silent
+        from churnkit.progress import silent
         from churnkit.project_run import run_project
         from churnkit.terminal.run import show_night
 

@@ -22,6 +22,7 @@ from churnkit.features.spec import FeatureColumn, FeatureSpec
 from churnkit.features.table import Features, arrow_columns, schema_of
 from churnkit.index import BlockIndex, Lags, Market, Observations, count_market
 from churnkit.logs import CustomerLogs, Logs
+from churnkit.progress import Progress, silent, watched
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -257,8 +258,11 @@ def write_features(
     *,
     population: Population = known,
     metadata: Mapping[str, str] | None = None,
+    progress: Progress = silent,
 ) -> int:
     """Write the features of a plan as Parquet, block by block; the file appears whole or not.
+
+    ``progress`` is told how many customers are done.
 
     Returns
     -------
@@ -279,7 +283,9 @@ def write_features(
     # What costs more than it saves is left out: dictionaries of numbers, and their statistics.
     plain = {"use_dictionary": ["as_of"], "write_statistics": ["customer_id"], "compression": "lz4"}
     with whole_file(path) as aside, pq.ParquetWriter(aside, schema, **plain) as writer:
-        for batch in chain.from_iterable(in_order(whole, logs.blocks())):
+        doing = f"building {len(plan.columns)} features as of {', '.join(map(str, plan.cutoffs))}"
+        blocks = watched(logs.blocks(), logs.customer_count, progress, doing)
+        for batch in chain.from_iterable(in_order(whole, blocks)):
             writer.write_batch(batch)
             rows += len(batch)
     return rows

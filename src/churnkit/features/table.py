@@ -13,6 +13,7 @@ import numpy as np
 from churnkit import __version__
 from churnkit.clock import Cutoff
 from churnkit.features.spec import FeatureColumn, FeatureSpec
+from churnkit.notebook import names, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,23 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.customer_id)
+
+    def __repr__(self) -> str:
+        when = ", ".join(self._days[:1] + self._days[1:][-1:])
+        return f"<Features: {len(self):,} rows, {len(self.names):,} columns; as of {when or '–'}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: how many rows and columns, and as of when."""
+        days = self._days
+        facts = {
+            "as of": ", ".join(days) if len(days) < 4 else f"{days[0]} … {days[-1]} ({len(days)})",
+            "columns": names(self.names),
+        }
+        return panel(f"Features: {len(self):,} rows, one per customer and cutoff", facts)
+
+    @property
+    def _days(self) -> list[str]:
+        return [str(Cutoff(us, self.zone)) for us in np.unique(self.cutoff).tolist()]
 
     @property
     def names(self) -> tuple[str, ...]:

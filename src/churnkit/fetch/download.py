@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 from churnkit import __version__
 from churnkit.errors import ConfigError, DataError
 from churnkit.fetch import web
+from churnkit.progress import Progress, Step
 
 _PASSING = (408, 425, 429)
 _GONE = (404, 410)
@@ -63,7 +64,7 @@ class Download:
     part: Path
     limit: int
     patience: Patience
-    progress: Callable[[str], None]
+    progress: Progress
 
     def run(self) -> None:
         """Fetch the file to its end.
@@ -142,7 +143,9 @@ class Download:
         raise web.Interrupted("the answer does not join on to what is here")
 
     def _write(self, answer: HTTPResponse, size: int) -> None:
-        self._require_bounded(size + (web.length(answer.headers) or 0))
+        length = web.length(answer.headers)
+        whole = None if length is None or web.packed(answer.headers) else size + length
+        self._require_bounded(size + (length or 0))
         if not size:
             self.forget()
         with self._writable(), self.part.open("ab") as sink:
@@ -153,7 +156,13 @@ class Download:
                 sink.write(piece)
                 size += len(piece)
                 self._require_bounded(size)
-                self.progress(f"fetched {size / 1e6:,.1f} MB")
+                self.progress(self._fetched(size, whole))
+
+    def _fetched(self, size: int, whole: int | None) -> str:
+        """So many bytes are here, of so many where the server says how many there are."""
+        if not whole:
+            return f"fetching from {web.host(self.url)}: {size / 1e6:,.0f} MB"
+        return Step(f"fetching {whole / 1e6:,.1f} MB from {web.host(self.url)}", size, whole)
 
     def _require_bounded(self, size: int) -> None:
         if size <= self.limit:

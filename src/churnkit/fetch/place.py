@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from churnkit.atomic import whole_file
 from churnkit.errors import ConfigError, DataError
 from churnkit.fetch.catalogue import Fingerprint, PublicSet
 from churnkit.fetch.download import Download, Patience
+from churnkit.progress import Progress, silent
 
 _CHUNK = 1 << 16
 # An archive of one file is hardly longer than the file.
@@ -22,10 +23,6 @@ _SLACK = 1 << 20
 _DAMAGED = (
     zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, OSError,
 )  # fmt: skip
-
-
-def _silent(message: str) -> None:
-    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def fetch_set(
     *,
     force: bool = False,
     patience: Patience | None = None,
-    progress: Callable[[str], None] = _silent,
+    progress: Progress = silent,
 ) -> Fetched:
     """Fetch a public set into a folder; nothing is downloaded if it is there and verified.
 
@@ -135,9 +132,7 @@ def _alone(target: Path) -> Iterator[None]:
         lock.release()
 
 
-def _bring(
-    known: PublicSet, target: Path, patience: Patience, progress: Callable[[str], None]
-) -> None:
+def _bring(known: PublicSet, target: Path, patience: Patience, progress: Progress) -> None:
     part = target.with_name(f"{target.name}.part")
     limit = known.published.size + _SLACK
     download = Download(known.url, part, limit, patience, progress)

@@ -14,6 +14,7 @@ from churnkit.logs.quarantine import write_quarantine
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import SCHEMAS, Contract
 from churnkit.logs.table import Logs
+from churnkit.progress import Progress, Step, silent
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,6 +50,7 @@ def inspect(
     tables: Mapping[str, Rows],
     contract: Contract,
     quarantine: Path | None = None,
+    progress: Progress = silent,
 ) -> Inspection:
     """Judge every row of the tables of a connection, and look at what they add up to.
 
@@ -63,12 +65,18 @@ def inspect(
         If the time zone is unknown, a time format is no pattern, or the quarantine cannot be
         written.
     """
+    steps = len(tables) + 2
+    progress(Step("checking every row", 0, steps))
     checks = judge_all(con, tables, contract)
     written = [] if quarantine is None else write_quarantine(con, quarantine)
     for check in checks:
         stop_if_too_many(check, limit=1.0)
     # The customers log is compared with the others, so that it comes after them.
-    profiles = {log: profile(con, log, contract, tables[log]) for log in SCHEMAS if log in tables}
+    profiles = {}
+    for done, log in enumerate((log for log in SCHEMAS if log in tables), 1):
+        progress(Step(f"looking what is odd about {log}", done, steps))
+        profiles[log] = profile(con, log, contract, tables[log])
+    progress(Step("sorting what is kept", steps - 1, steps))
     logs, one_in = _load(con, checks, contract)
     return Inspection(logs, profiles, tuple(written), one_in)
 

@@ -21,6 +21,7 @@ from churnkit.clock import Cutoff, day_after, seen_before, start_of_day
 from churnkit.logs.account import LogCheck
 from churnkit.logs.check import STATIC
 from churnkit.logs.schema import Instrument
+from churnkit.logs.shown import Span, logs_html, logs_line
 from churnkit.logs.table import Events, Logs, Texts, measures_of, rank_of_the_last
 
 if TYPE_CHECKING:
@@ -191,6 +192,26 @@ class StoredLogs:
         self.static_columns = static
         self._folder, self._files, self._has_values = folder, dict(files), has_values
         self._days: dict[tuple[str, str], Cutoff] = {}
+
+    def __repr__(self) -> str:
+        return logs_line(self.customer_count, self._spans)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: each log, and what was set aside."""
+        return logs_html(self.customer_count, self.zone, self._spans, self.checks)
+
+    @property
+    def _spans(self) -> dict[str, Span]:
+        """As they were counted when the logs were read: no file is opened for it."""
+
+        def day(us: int | None) -> str:
+            return "" if us is None else str(start_of_day(us, self.zone))
+
+        return {
+            c.log: Span(c.folded or 0, c.customers, day(c.first), day(c.last))
+            for c in self.checks
+            if c.log in self._files
+        }
 
     @property
     def measures(self) -> dict[str, tuple[str, ...]]:

@@ -16,6 +16,7 @@ import numpy as np
 from churnkit.clock import Cutoff, day_after, seen_before, start_of_day
 from churnkit.logs.account import LogCheck
 from churnkit.logs.schema import Instrument
+from churnkit.logs.shown import Span, logs_html, logs_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -304,6 +305,21 @@ class Logs:
     zone: str = "UTC"
     checks: tuple[LogCheck, ...] = ()
     rejected: pa.Table | None = None
+
+    def __repr__(self) -> str:
+        return logs_line(self.customer_count, self._spans)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: each log, and what was set aside."""
+        told = () if self.rejected is None else self.checks  # of events as they were read
+        return logs_html(self.customer_count, self.zone, self._spans, told)
+
+    @property
+    def _spans(self) -> dict[str, Span]:
+        return {
+            log: Span.of(events.customer, events.ts, self.zone)
+            for log, events in self.events.items()
+        }
 
     @property
     def events(self) -> dict[str, Events]:

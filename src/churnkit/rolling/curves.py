@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from churnkit.dataset import Dataset
-from churnkit.evaluation import Progress, silent
 from churnkit.metrics import Interval, measuring, resample
 from churnkit.model import fit, rung_named
+from churnkit.progress import Progress, Step, silent
 from churnkit.rolling.trials import MEASURED, REPEATS, Rolling
 
 SHARES = (0.1, 0.25, 0.5, 1.0)
@@ -68,11 +68,14 @@ def _points(
 ) -> Iterator[Point]:
     """One point for each part that holds churners and stayers."""
     learnt, test = _learnt(result), result.trials[-1].data
+    whole = sum(mask.sum() for _, mask in parts)
+    done = 0
     for share, mask in parts:
         some = learnt.where(mask)
         if not 0 < some.base_rate < 1:
             continue
-        progress(f"learning from {len(some):,} of {len(learnt):,} rows")
+        progress(Step(f"learning from {len(some):,} of {len(learnt):,} rows", done, whole))
+        done += len(some)
         model = fit(rung_named(result.chosen), some, result.question, result.recipe)
         columns = {"p": model.churn_probability(test.features)}
         whose, weight = test.features.customer_id, test.weight

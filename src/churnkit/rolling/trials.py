@@ -10,11 +10,12 @@ import numpy as np
 from churnkit.clock import Cutoff, Every, cutoffs_back_from
 from churnkit.dataset import Recipe, Schedule, Untreating
 from churnkit.errors import GateRefused
-from churnkit.evaluation import Progress, Trial, asked_for, choose, silent, trial_at
+from churnkit.evaluation import Trial, asked_for, choose, trial_at
 from churnkit.labels import Question
 from churnkit.logs import CustomerLogs
 from churnkit.metrics import Interval, Resampled, measuring, resample
 from churnkit.model import PLAIN_RULES
+from churnkit.progress import Progress, part_of, silent
 
 MOST_TESTS = 180
 """At most so many test cutoffs."""
@@ -201,10 +202,7 @@ def roll(
     skipped: dict[Cutoff, str] = {}
     cutoffs = cutoffs_to_test(logs, question, schedule, tests, every)
     for nth, at in enumerate(cutoffs, 1):
-
-        def told(message: str, nth: int = nth) -> None:
-            progress(f"test {nth} of {len(cutoffs)}: {message}")
-
+        told = part_of(progress, nth - 1, len(cutoffs), f"test {nth} of {len(cutoffs)}: ")
         try:
             found = trial_at(logs, question, schedule, at, told, how, untreated=untreated)
         except GateRefused as error:

@@ -12,6 +12,7 @@ import numpy as np
 from churnkit.clock import Cutoff, seen_before
 from churnkit.features.kernel import in_order
 from churnkit.logs import CustomerLogs, Events, Logs, Texts
+from churnkit.progress import Progress, silent, watched
 from churnkit.publishing import content_hash
 
 if TYPE_CHECKING:
@@ -66,15 +67,20 @@ class Fingerprints:
         ).to_pylist()
 
 
-def fingerprints(logs: CustomerLogs, before: Cutoff) -> Fingerprints:
-    """The fingerprint of every customer with an event before a cutoff."""
+def fingerprints(logs: CustomerLogs, before: Cutoff, progress: Progress = silent) -> Fingerprints:
+    """The fingerprint of every customer with an event before a cutoff.
+
+    ``progress`` is told how many customers are done.
+    """
     import pyarrow as pa
 
     def look(block: Logs) -> tuple[pa.Array, np.ndarray]:
         value = _of_block(block, before)
         return pa.array(block.customer_ids[value != 0], pa.string()), value[value != 0]
 
-    found = list(in_order(look, logs.blocks()))
+    doing = "comparing the logs with those of the last run"
+    blocks = watched(logs.blocks(), logs.customer_count, progress, doing)
+    found = list(in_order(look, blocks))
     ids = [customer for customer, _ in found]
     values = [np.empty(0, dtype=np.uint64), *(value for _, value in found)]
     return Fingerprints(

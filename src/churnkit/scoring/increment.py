@@ -16,6 +16,7 @@ from churnkit.explain.reasons import Phrases, Themes
 from churnkit.lights import Firing
 from churnkit.logs import CustomerLogs, Texts
 from churnkit.model import ChurnModel
+from churnkit.progress import Progress, silent
 from churnkit.scoring.fingerprints import Fingerprints
 from churnkit.scoring.sweep import REASONS_TOLD, Found, Sought, find
 
@@ -65,7 +66,11 @@ def only_full(model: ChurnModel, light_looks_at: Sequence[str]) -> str:
 
 
 def find_changed(
-    logs: CustomerLogs, sought: Sought, earlier: Increment, prints: Fingerprints
+    logs: CustomerLogs,
+    sought: Sought,
+    earlier: Increment,
+    prints: Fingerprints,
+    progress: Progress = silent,
 ) -> tuple[Found | None, int]:
     """What `find` finds, of which only new and changed customers are looked at; and how many.
 
@@ -77,12 +82,14 @@ def find_changed(
         What the earlier run left; what is sought must be the same.
     prints
         The fingerprints of now.
+    progress
+        Told how many customers are done.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     changed, gone = prints.changed_since(earlier.prints)
-    anew = find(logs, sought, among=changed) if changed else None
+    anew = find(logs, sought, among=changed, progress=progress) if changed else None
     old = earlier.found
     other = pc.is_in(old.customer, value_set=pa.array([*changed, *gone], pa.string()))
     rest = old.where(np.flatnonzero(~other.to_numpy(zero_copy_only=False)))

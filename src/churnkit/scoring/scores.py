@@ -13,9 +13,11 @@ from churnkit.changes import Before, transitions
 from churnkit.clock import Cutoff
 from churnkit.explain.reasons import APPROXIMATE, Phrases
 from churnkit.features import Features
-from churnkit.lights import LIGHTS, SIDES, Lights, rank_of, ranking, sides_in
+from churnkit.lights import LIGHTS, SHAPES, SIDES, Lights, rank_of, ranking, sides_in
+from churnkit.lights.shown import chip, counted, lights_table
 from churnkit.logs import Texts
 from churnkit.model import ChurnModel
+from churnkit.notebook import Figure, Table, panel
 from churnkit.scoring.sweep import Found
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ SHOWN = (
     "rules", "base_light", "light_before", "changed", "unknown", "model_version",
 )  # fmt: skip
 """The columns that people are shown, see `Scores.to_frame`."""
+
+_CALLS_SHOWN = 5  # in a notebook
 
 ROWS_AT_ONCE = 100_000
 """Rows of a table that are made at once, where all of them could fill the memory."""
@@ -83,6 +87,39 @@ class Scores:
 
     def __len__(self) -> int:
         return len(self.found)
+
+    def __repr__(self) -> str:
+        told = counted(self.lights.level).items()
+        lights = ", ".join(f"{SHAPES[name]} {name} {n:,}" for name, n in told)
+        return f"<Scores as of {self.as_of}: {len(self):,} customers at risk; {lights}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: customers of each light, and the first of the call list."""
+        facts = {
+            "asks": self.model.question.rule,
+            "model": f"{self.model.rung}, version {self.model.version}",
+            "policy": self.policy,
+        }
+        tables = [lights_table(self.lights.level, self.lights.base_level), self._first_called()]
+        title = f"Scores as of {self.as_of}: {len(self):,} customers at risk"
+        return panel(title, facts, tables, self.lights.warnings)
+
+    def _first_called(self) -> Table:
+        order = self.in_rank_order
+        rows = order[self.lights.level[order] != 0][:_CALLS_SHOWN]
+        ruled = self.lights.said_of["rules"]
+        listed = [
+            (
+                int(self.rank[k]), str(self.customer[k]), chip(LIGHTS[self.lights.level[k]]),
+                Figure(f"{self.probability[k]:.0%}"), _worth(self.value_at_risk[k]),
+                "; ".join([rule for rule in [ruled[code]] if rule] + reasons[:2]),
+            )
+            for k, code, reasons in zip(
+                rows.tolist(), self.lights.said_code[rows], self.reasons_of(rows), strict=True
+            )
+        ]  # fmt: skip
+        header = ("rank", "customer", "light", "churn", "value at risk", "why")
+        return Table(header, listed, "The first of the call list")
 
     @property
     def features(self) -> Features:
@@ -322,6 +359,10 @@ class Scores:
         acted_on = order[self.lights.level[order] != 0][:calls]
         frame: pd.DataFrame = self.table(acted_on, run=False).to_pandas()
         return frame
+
+
+def _worth(value: float) -> Figure | None:
+    return None if np.isnan(value) else Figure(f"{value:,.0f}")
 
 
 _SIDES_TOLD = tuple("; ".join(sides_in(bits)) for bits in range(1 << len(SIDES)))

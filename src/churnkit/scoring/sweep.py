@@ -22,6 +22,7 @@ from churnkit.features.kernel import FeaturePlan, FeatureRows, in_order
 from churnkit.lights import Firing, TrafficLight, sides_unknown
 from churnkit.logs import CustomerLogs, Logs, Texts
 from churnkit.model import ChurnModel
+from churnkit.progress import Progress, silent, watched
 from churnkit.scoring.population import money_beside, value_at_risk
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def find(
     *,
     among: Sequence[str] | None = None,
     keep_features: bool = False,
+    progress: Progress = silent,
 ) -> Found | None:
     """Score and explain every customer at risk, block by block, by several threads.
 
@@ -196,6 +198,8 @@ def find(
         Only these customers, sorted by id; by default all.
     keep_features
         Whether the features of all are kept, too.
+    progress
+        Told how many customers are done.
 
     Returns
     -------
@@ -215,7 +219,9 @@ def find(
         return [_found(serial, *table, phrases, keep_features) for table in tables]
 
     parts: list[Found] = []
-    for found in in_order(look, _blocks(logs, among)):
+    customers = logs.customer_count if among is None else len(among)
+    blocks = watched(_blocks(logs, among), customers, progress, f"scoring as of {sought.as_of}")
+    for found in in_order(look, blocks):
         # Sentences are numbered here and not by the threads, in the order of the blocks.
         parts += [replace(one, numbers=_filled(phrases.numbers(told))) for one, told in found]
     whole = Found.joined(parts) if parts else None

@@ -14,6 +14,7 @@ from churnkit.logs.collect import collect_on_disk
 from churnkit.logs.sql import literal
 from churnkit.logs.store import StoredLogs
 from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE
+from churnkit.progress import Progress, silent
 from churnkit.sources.faults import engine_faults
 from churnkit.sources.files import FileSource
 from churnkit.sources.frames import FrameSource
@@ -160,6 +161,7 @@ def inspect_logs(
     *,
     quarantine: Path | None = None,
     memory_limit: str | None = None,
+    progress: Progress = silent,
 ) -> Inspection:
     """Look at every row of the logs: what becomes of it, and what is odd about the whole.
 
@@ -173,6 +175,8 @@ def inspect_logs(
         Where the rows set aside are written, without an ending; by default nowhere.
     memory_limit
         Memory of the engine.
+    progress
+        Told which log is being looked at.
 
     Raises
     ------
@@ -180,7 +184,7 @@ def inspect_logs(
         As `read_logs`.
     """
     with _attached(sources, memory_limit) as (con, tables):
-        return inspect(con, tables, contract, quarantine)
+        return inspect(con, tables, contract, quarantine, progress)
 
 
 def _sources(purchases: Any, activity: Any, surveys: Any, customers: Any) -> dict[str, Source]:

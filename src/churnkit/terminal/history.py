@@ -7,10 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from churnkit.lights import SHAPES
-from churnkit.terminal import out, printable
-
-_STYLES = {"green": "green", "yellow": "yellow", "red": "red"}
+from churnkit.terminal.console import out, printable, say
+from churnkit.terminal.tables import light
 
 
 def show_history(told: Mapping[str, Any]) -> None:
@@ -21,7 +19,7 @@ def show_history(told: Mapping[str, Any]) -> None:
         console.print()
         console.print(_headline(day))
         for sentence in _sentences(day):
-            console.print(f"  {printable(sentence, lines=False)}", soft_wrap=True)
+            say(printable(sentence, lines=False), indent=2)
 
 
 def _headline(day: Mapping[str, Any]) -> Text:
@@ -31,7 +29,7 @@ def _headline(day: Mapping[str, Any]) -> Text:
     told = [] if run["churn_probability"] is None else [f"{run['churn_probability']:.0%} churn"]
     told += [] if run["rank"] is None else [f"rank {run['rank']:,}"]
     told += [] if run["value_at_risk"] is None else [f"{run['value_at_risk']:,.0f} at risk"]
-    return Text.assemble((f"{day['day']}  ", "bold"), _light(run["light"]), f"  {', '.join(told)}")
+    return Text.assemble((f"{day['day']}  ", "bold"), light(run["light"]), f"  {', '.join(told)}")
 
 
 def _sentences(day: Mapping[str, Any]) -> Iterator[str]:
@@ -59,9 +57,3 @@ def _planned(run: Mapping[str, Any]) -> Iterator[str]:
         return
     waits = ", waiting for want of time" if run["listed"] == "waiting" else ""
     yield f"{run['action']} ({run['channel']}) by {run['owner']}, due {run['due']}{waits}"
-
-
-def _light(light: str) -> Text:
-    if light not in SHAPES:
-        return Text(light)
-    return Text(f"{SHAPES[light]} {light}", style=_STYLES[light])

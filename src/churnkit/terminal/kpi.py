@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 
 from churnkit.report.kpi import figure_in_words, short_name
-from churnkit.terminal import out, table
+from churnkit.terminal.console import out
+from churnkit.terminal.tables import table
 
 _COLUMNS: Mapping[str, Sequence[str]] = {
     "Customers": (
@@ -82,10 +83,7 @@ def _scaled(name: str, figure: Mapping[str, Any], by: float) -> str:
 
 def _print(console: Console, title: str, columns: Sequence[str], rows: Iterator[list[str]]) -> None:
     """A table whose figures, all but the first column, are aligned to the right."""
-    made = table(title, columns, rows)
-    for column in made.columns[1:]:
-        column.justify = "right"
-    console.print(made)
+    console.print(table(title, columns, rows, right=range(1, len(columns))))
 
 
 def _show_intervals(console: Console, month: str, figures: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from churnkit.lights import SHAPES
-from churnkit.terminal import out, table
+from churnkit.terminal.console import out
+from churnkit.terminal.tables import light, marked, table
 
 _LIGHT_OF = {"ok": "green", "watch": "yellow", "retrain": "red"}
 _FEATURES_SHOWN = 5
@@ -35,8 +35,7 @@ def show_monitor(told: Mapping[str, Any]) -> None:
 
 
 def _verdict(word: str) -> Text:
-    light = _LIGHT_OF[word]
-    return Text(f"{SHAPES[light]} {word}", style=f"bold {light}")
+    return marked(_LIGHT_OF[word], word, "bold")
 
 
 def _show_alarms(console: Console, told: Mapping[str, Any]) -> None:
@@ -74,8 +73,8 @@ def _outcomes(told: Mapping[str, Any]) -> Iterator[Any]:
         f"What came of the runs of {', '.join(judged['days'])}",
         ["light", "customers", "mean probability", "churned"],
         (
-            [light["light"], light["customers"], _percent(light["mean"]), _share(light["churned"])]
-            for light in judged["lights"]
+            [light(one["light"]), one["customers"], _percent(one["mean"]), _share(one["churned"])]
+            for one in judged["lights"]
         ),
     )
     test = judged["test"] or {}

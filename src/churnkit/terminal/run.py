@@ -5,32 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churnkit.lights import SHAPES
-from churnkit.terminal import out, table
+from rich.text import Text
 
-_STATES = {"done": "●", "kept": "○", "lacking": "△", "failed": "■", "not run": "·"}
+from churnkit.terminal.console import STYLES, out
+from churnkit.terminal.tables import light, show_written, table
+
+_STATES = {
+    "done": ("●", STYLES["green"]),
+    "kept": ("○", ""),
+    "lacking": ("△", STYLES["yellow"]),
+    "failed": ("■", STYLES["red"]),
+    "not run": ("·", ""),
+}
 
 
 def show_night(summary: Mapping[str, Any]) -> None:
     """The steps and what became of each, the lights, the verdict, decisions, and the files."""
     console = out()
     rows = (
-        [f"{_STATES[s['state']]} {s['step']}", s["state"], _seconds(s), s["rows"] or "", s["why"]]
-        for s in summary["steps"]
+        [_step(s), s["state"], _seconds(s), s["rows"] or "", s["why"]] for s in summary["steps"]
     )
     title = f"The night of {summary['as_of']}"
-    console.print(table(title, ["step", "", "seconds", "rows", "why"], rows))
+    console.print(table(title, ["step", "", "seconds", "rows", "why"], rows, right=[2, 3], head=2))
     console.print()
     if summary["lights"]:
-        told = (f"{SHAPES[light]} {light} {n:,}" for light, n in summary["lights"].items())
-        console.print(f"Customers: {', '.join(told)}")
+        told = [Text.assemble(light(name), f" {n:,}") for name, n in summary["lights"].items()]
+        console.print(Text.assemble("Customers: ", Text(", ").join(told)))
     if summary["verdict"]:
         console.print(f"Verdict: {summary['verdict']}. {summary['reason']}")
     for decision in summary["decisions"][-1:]:
         console.print(f"A new model: {decision['decision']} ({decision['says']})")
     if summary["paths"]:
         console.print()
-        console.print(table("Written", ["what", "where"], summary["paths"].items()))
+        show_written(console, summary["paths"])
+
+
+def _step(step: Mapping[str, Any]) -> Text:
+    return Text.assemble(_STATES[step["state"]], f" {step['step']}")
 
 
 def _seconds(step: Mapping[str, Any]) -> str:
