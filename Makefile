@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types docs quality ingest features model recipes reasons spend scoring lights year clean
+.PHONY: help demo test fuzz lint types docs messages quality ingest features model recipes reasons spend scoring lights year page site pictures clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,8 +28,18 @@ lint: $(VENV)/test.stamp ## Check style and format.
 types: $(VENV)/test.stamp ## Check types.
 	$(BIN)/mypy
 
-docs: $(VENV)/test.stamp ## Write the generated pages of docs/ anew.
+docs: $(VENV)/test.stamp ## Write the generated pages of docs/ anew, and what examples print.
 	$(BIN)/python docs/generate.py
+
+messages: $(VENV)/test.stamp ## Bring the languages of src/churnkit/language to the messages of the code.
+	$(BIN)/python docs/messages.py
+	$(BIN)/python docs/examples.py
+
+site: $(VENV)/test.stamp ## Build the documentation site in build/site; a warning is an error.
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -d build/doctrees docs build/site
+
+pictures: $(VENV)/test.stamp ## Take the pictures of docs/images anew, of a demo, with Chromium.
+	$(BIN)/python docs/pictures.py
 
 quality: $(VENV)/run.stamp ## Our default against BTYD, featuretools and AutoML on the logs in $CHURNKIT_REAL_DATA.
 	$(BIN)/python benchmarks/quality.py
@@ -65,6 +75,9 @@ lights: $(VENV)/run.stamp ## Policies side by side over eight weeks, and promise
 
 year: $(VENV)/run.stamp ## A year of weekly nights with planted events: what is noticed, and false alarms.
 	$(BIN)/python benchmarks/year.py
+
+page: $(VENV)/test.stamp ## What the report of 100,000 customers weighs, and how soon it can be used.
+	$(BIN)/python benchmarks/page.py
 
 clean: ## Remove the environment and everything the demo made.
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

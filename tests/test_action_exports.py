@@ -30,6 +30,7 @@ from churnkit.actions import (
 from churnkit.actions.exports import CALENDAR, WEBHOOK, _file_of
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError
+from churnkit.language import language_named
 from churnkit.spreadsheet import FORMULA_STARTS
 
 TEHRAN = Cutoff.parse("2024-06-03", "Asia/Tehran")
@@ -335,3 +336,26 @@ def test_a_large_run_is_planned_in_seconds():
     start = time.process_time()
     assert len(planned(ids, Calls(500), 0.1)) == len(ids)
     assert time.process_time() - start < 6
+
+
+def test_what_people_read_is_in_their_language(tmp_path: Path) -> None:
+    run = planned(["c1", "c2"], managers=["anna", "anna"])
+    run = run.assign(reasons="↑ no purchase for 74 days; a reason of ours")
+    there = export(run, tmp_path / "fa", language_named("fa"))
+    plain = export(run, tmp_path / "en")
+
+    assert there.keys() == plain.keys()
+    text = there["owner-anna.csv"].read_text(encoding="utf-8")
+    assert text.startswith("\ufeff")  # or a spreadsheet takes the letters for others
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+    english = table(plain["owner-anna.csv"])
+    assert rows[0].keys() == english[0].keys()
+    assert rows[0]["light"] == "قرمز"
+    assert rows[0]["reasons"] == "↑ ۷۴ روز بدون خرید؛ a reason of ours"
+    assert rows[0]["due"] == english[0]["due"]
+
+    event = json.loads(there[WEBHOOK].read_text(encoding="utf-8").splitlines()[0])
+    assert event["light"] == "red"
+    assert event["reasons"] == rows[0]["reasons"]
+    entries = Calendar.from_ical(there[CALENDAR].read_bytes()).walk("VEVENT")
+    assert "۷۴ روز بدون خرید" in str(entries[0]["description"])

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchem
 from churnkit.actions import Calls, Holdout, Playbook, Tiers, WorkingWeek
 from churnkit.dataset import Recipe
 from churnkit.errors import ConfigError, did_you_mean
+from churnkit.language import Calendar, require_language
 from churnkit.lights import (
     RULE_NAMES,
     RULES,
@@ -540,6 +541,9 @@ class HoldoutSection(Section):
         return Holdout(**self.model_dump())
 
 
+Spoken = Annotated[str, AfterValidator(require_language)]
+
+
 class OutputSection(Section):
     """Where results go: ``[output]``."""
 
@@ -559,6 +563,11 @@ class OutputSection(Section):
     """Published scores of so many of the newest days are kept; by default of all."""
     reports: Path = Path("reports")
     """Folder of the reports, and of the rows set aside."""
+    language: Spoken = "en"
+    """Language of the pages and of the exported calls, such as en, fa or ar; what is stored, and
+    what the terminal says, is English."""
+    calendar: Calendar = "gregorian"
+    """The calendar in which pages and exported calls tell days."""
     url: Url | None = None
     """A store to write the scores to as well; ${NAME} as for logs."""
     table: str = "churn_scores"

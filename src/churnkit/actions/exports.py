@@ -14,6 +14,7 @@ from churnkit.actions.calls import CALL, CHANNELS
 from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff
 from churnkit.errors import DataError
+from churnkit.language import ENGLISH, Language
 from churnkit.sinks import write_table
 from churnkit.spreadsheet import neutralised
 
@@ -28,6 +29,8 @@ _SHOWN = (
     "rank", "customer_id", "light", "action", "channel", "owner", "due", "tier",
     "churn_probability", "value_at_risk", "reasons", "playbook", "campaign", "as_of",
 )  # fmt: skip
+_READ = ("light", "action", "channel", "owner", "tier", "reasons")  # by people, in their language
+_READ_OF_EVENTS = ("action", "reasons")  # all else of an event is for programs
 _EVENT = "churnkit.action"
 _LASTS = timedelta(minutes=15)
 _LONGEST_NAME = 40
@@ -37,7 +40,7 @@ _LIKE_OURS = re.compile(r".*-[0-9a-f]{8}")
 _CONTROLS = {code: " " for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) != "\n"}
 
 
-def export(frame: pd.DataFrame, folder: Path) -> dict[str, Path]:
+def export(frame: pd.DataFrame, folder: Path, language: Language = ENGLISH) -> dict[str, Path]:
     """Write what is to be done now; whoever waits or is held out is in no file.
 
     - ``owner-NAME.csv``: what each owner does, in order of rank. Texts that a spreadsheet would
@@ -48,12 +51,17 @@ def export(frame: pd.DataFrame, folder: Path) -> dict[str, Path]:
       again; texts are exact.
     - ``calls.ics``: the calls and visits, each as a quarter of an hour that ends when it is due.
 
+    Names of columns, of files and of keys are English in every language, as are days; so is what
+    programs look at in an event: light, channel, owner, playbook.
+
     Parameters
     ----------
     frame
         As `churnkit.actions.plan` returns it, of one cutoff, with ``as_of``.
     folder
         Where the files go; each appears whole or not at all.
+    language
+        Of what people read: light, action, channel, owner, tier and reasons.
 
     Returns
     -------
@@ -69,9 +77,11 @@ def export(frame: pd.DataFrame, folder: Path) -> dict[str, Path]:
     """
     told = _to_do(frame)
     written = {
-        _file_of(str(owner)): _table(rows) for owner, rows in told.groupby("owner", sort=True)
+        _file_of(str(owner)): _table(_in_words(rows, _READ, language), language)
+        for owner, rows in told.groupby("owner", sort=True)
     }
-    written |= {WEBHOOK: _events(told), CALENDAR: _calendar(told)}
+    events = _events(_in_words(told, _READ_OF_EVENTS, language))
+    written |= {WEBHOOK: events, CALENDAR: _calendar(told, language)}
     for name, content in written.items():
         with whole_file(folder / name) as aside:
             aside.write_bytes(content)
@@ -118,9 +128,19 @@ def _require_plan(frame: pd.DataFrame) -> None:
         )
 
 
-def _table(rows: pd.DataFrame) -> bytes:
+def _in_words(rows: pd.DataFrame, names: tuple[str, ...], language: Language) -> pd.DataFrame:
+    """Rows whose texts of some columns are in a language."""
+    there = [name for name in names if name in rows.columns]
+    if language == ENGLISH:
+        return rows
+    return rows.assign(**{name: rows[name].map(language.said, "ignore") for name in there})
+
+
+def _table(rows: pd.DataFrame, language: Language) -> bytes:
     # Only with this line end does every Python quote a text that holds a bare CR.
-    return neutralised(rows).to_csv(index=False, lineterminator="\r\n").encode()
+    told = neutralised(rows).to_csv(index=False, lineterminator="\r\n")
+    # Without the mark spreadsheets take other scripts for gibberish.
+    return told.encode("utf-8" if language == ENGLISH else "utf-8-sig")
 
 
 def _events(rows: pd.DataFrame) -> bytes:
@@ -132,20 +152,20 @@ def _events(rows: pd.DataFrame) -> bytes:
     return "".join(line.replace("<", "\\u003c") + "\n" for line in lines).encode()
 
 
-def _calendar(rows: pd.DataFrame) -> bytes:
+def _calendar(rows: pd.DataFrame, language: Language) -> bytes:
     from icalendar import Calendar
 
     calendar = Calendar()
-    calendar.add("prodid", "-//churnkit//calls//EN")
+    calendar.add("prodid", f"-//churnkit//calls//{language.code.upper()}")
     calendar.add("version", "2.0")
     calendar.add("method", "PUBLISH")
     for row in _records(rows):
         if CHANNELS[row["channel"]]:
-            calendar.add_component(_entry(row))
+            calendar.add_component(_entry(row, language))
     return bytes(calendar.to_ical())
 
 
-def _entry(row: dict[str, Any]) -> Event:
+def _entry(row: dict[str, Any], language: Language) -> Event:
     from icalendar import Event
 
     due, known = (Cutoff.parse(row[name]).local for name in ("due", "as_of"))
@@ -155,9 +175,10 @@ def _entry(row: dict[str, Any]) -> Event:
     entry.add("dtstart", due - _LASTS)
     entry.add("dtend", due)
     entry.add("transp", "TRANSPARENT")
-    entry.add("summary", _plain(f"{row.get('action', row['playbook'])}: {row['customer_id']}"))
-    entry.add("description", _plain(str(row.get("reasons", ""))))
-    entry.add("categories", [_plain(row["owner"])])
+    action = language.said(row.get("action", row["playbook"]))
+    entry.add("summary", _plain(f"{action}: {row['customer_id']}"))
+    entry.add("description", _plain(language.said(str(row.get("reasons", "")))))
+    entry.add("categories", [_plain(language.said(row["owner"]))])
     return entry
 
 

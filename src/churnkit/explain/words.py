@@ -13,7 +13,7 @@ from churnkit.features import FeatureColumn
 from churnkit.features.registry import Companion
 
 _DAYS = "{value} days"
-_COUNTED = re.compile(r"(\{value\} (?:\w+ )??)(\w+)s\b")  # "3 visits", "3 open complaints"
+_COUNTED = re.compile(r"(\{value\} (?:\w+ )?)(\w+)s\b")  # "3 visits", "3 nps answers"
 _IN_A_DAY = {"day": 1, "hour": 24, "minute": 24 * 60, "second": 24 * 60 * 60}
 _UNITS = tuple(_IN_A_DAY)
 _TREND_EDGES = (-0.999, -0.5, -0.1, 0.1, 0.5, 0.999)
