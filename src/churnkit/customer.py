@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,17 @@ from churnkit.audit.sample import only
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError
 from churnkit.explain import Reason, moves, why
-from churnkit.features import Features
+from churnkit.features import Features, build_beside, plan_features
 from churnkit.index import BlockIndex
 from churnkit.labels import Question
-from churnkit.lights import TrafficLight
+from churnkit.lights import Cost, Fixed, Promise, TrafficLight
 from churnkit.logs import CustomerLogs, Logs
 from churnkit.model import ChurnModel
+from churnkit.progress import Progress, Step, silent
 from churnkit.scoring import at_risk
+from churnkit.scoring.population import money_beside, require_same_logs, value_at_risk
+
+_MOVES_TOLD = 2
 
 
 def explain_customer(
@@ -67,7 +72,7 @@ def explain_customer(
     cutoffs = [as_of] if since is None else [since, as_of]
     if since is not None and since == max(cutoffs):
         raise ConfigError(f"{since} is not before {as_of}", "Let --since be an earlier day.")
-    own = _own_logs(logs, customer)
+    own = own_logs(logs, customer)
     for cutoff in cutoffs:
         _require_at_risk(model.question, own, cutoff)
     features, value = at_risk(model, logs, cutoffs, margin)
@@ -97,6 +102,183 @@ def explain_customer(
             _state(model, features, value, since, customer, light),
         ),
     }
+
+
+def retrace_customer(
+    model: ChurnModel,
+    logs: CustomerLogs,
+    customer: str,
+    cutoffs: Sequence[Cutoff],
+    light: TrafficLight | None = None,
+    margin: float = 1.0,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """What a model says of a customer at several cutoffs, and what moved it between them.
+
+    Each cutoff is judged by itself, from the rows before it: no colour is held by hysteresis, and
+    overrides are not in it. The model may have learnt from later days than these.
+
+    Parameters
+    ----------
+    model, logs, customer
+        The model, checked logs, and the id of the customer.
+    cutoffs
+        The cutoffs, rising.
+    light
+        How lights are assigned. Others are looked at only where its policy ranks them together.
+    margin
+        Share of the spend that is margin, see `churnkit.scoring.at_risk`.
+    progress
+        Told what is being done.
+
+    Returns
+    -------
+    dict
+        ``points``: for each cutoff ``day``, and ``at_risk``; if that is true also
+        ``churn_probability``, ``value_at_risk``, ``light``, ``base_light``, ``rules``,
+        ``yellow_from`` and ``red_from`` (edges of the policy, ``None`` where the colour is never
+        reached), ``moves`` (themes that moved the log-odds since the cutoff before, as in
+        `explain_customer`) and ``changed``, why the light is another than then; both are empty
+        without a cutoff before at which the customer was at risk. ``moved``: ``day``,
+        ``churn_probability`` and ``light`` of the first of these, and the ``moves`` from there to
+        the last; ``None`` if there are no two.
+
+    Raises
+    ------
+    ConfigError
+        If the logs do not know the customer.
+    DataError
+        If the logs lack a log the model was trained on.
+    """
+    own, lit = own_logs(logs, customer), light or TrafficLight()
+    if isinstance(lit.policy, Fixed | Cost | Promise):
+        progress(Step(f"looking back at {len(cutoffs)} days", 0, 1))
+        theirs, value = _alone(model, logs, own, cutoffs, margin)
+        told = dict(_judged(model, theirs, value, customer, lit))
+    else:
+        told = dict(_among_all(model, logs, customer, cutoffs, lit, margin, progress))
+        theirs, _ = _alone(model, logs, own, cutoffs, margin)
+    says = {rule.name: rule.says for rule in lit.rules}
+    for one, other in pairwise(theirs.cutoff.tolist()):
+        told[other] |= _turn(model, theirs, told[one], told[other], says)
+    first: dict[str, Any] = {"moves": [], "changed": ""}
+    points = []
+    for cutoff in cutoffs:
+        state = told.get(cutoff.us)
+        known = {} if state is None else {**first, **_shown(state)}
+        points.append({"day": str(cutoff), "at_risk": state is not None, **known})
+    there = [point for point in points if point["at_risk"]]
+    return {"points": points, "moved": _moved(model, theirs, there) if len(there) > 1 else None}
+
+
+def _moved(
+    model: ChurnModel, features: Features, points: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What moved the score from the first of some points to the last, which have a row each."""
+    before, after = (features.where(np.array([k])) for k in (0, len(features) - 1))
+    told = {name: points[0][name] for name in ("day", "churn_probability", "light")}
+    return {**told, "moves": [asdict(move) for move in moves(model, before, after)]}
+
+
+def _alone(
+    model: ChurnModel, logs: CustomerLogs, own: Logs, cutoffs: Sequence[Cutoff], margin: float
+) -> tuple[Features, np.ndarray]:
+    """What `at_risk` tells of one customer; what all do together is counted, but not built."""
+    require_same_logs(model.spec, logs)
+    plan = plan_features(logs, cutoffs, model.spec)
+    population = model.question.at_risk
+    features, beside = build_beside(own, plan, money_beside(model), population=population)
+    return features, value_at_risk(model, features, beside, margin)
+
+
+def _among_all(
+    model: ChurnModel,
+    logs: CustomerLogs,
+    customer: str,
+    cutoffs: Sequence[Cutoff],
+    light: TrafficLight,
+    margin: float,
+    progress: Progress,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What `_judged` tells, where the policy must see everybody; a cutoff after the other."""
+    for k, cutoff in enumerate(cutoffs):
+        progress(Step(f"looking back at {cutoff}", k, len(cutoffs)))
+        features, value = at_risk(model, logs, [cutoff], margin)
+        yield from _judged(model, features, value, customer, light)
+
+
+def _judged(
+    model: ChurnModel, features: Features, value: np.ndarray, customer: str, light: TrafficLight
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each cutoff at which the customer is at risk, and its state then."""
+    for us in np.unique(features.cutoff).tolist():
+        then = features.cutoff == us
+        some = features.where(then)
+        rows = np.flatnonzero(some.customer_id == customer)
+        if not len(rows):
+            continue
+        row, probability = int(rows[0]), model.churn_probability(some)
+        lights = light.assign(probability, some, value[then])
+        edges = lights.edges
+        yield (
+            us,
+            {
+                "us": us,
+                "churn_probability": float(probability[row]),
+                "value_at_risk": _money(value[then][row]),
+                "light": str(lights.light[row]),
+                "base_light": str(lights.base[row]),
+                "rules": lights.rules[row],
+                "fired": lights.fired[row],
+                "yellow_from": _edge(edges.yellow[row]),
+                "red_from": _edge(edges.red[row]),
+            },
+        )
+
+
+def _turn(
+    model: ChurnModel,
+    features: Features,
+    was: Mapping[str, Any],
+    now: Mapping[str, Any],
+    says: Mapping[str, str],
+) -> dict[str, Any]:
+    """What moved the score from one state to the next, and why the light changed."""
+    before, after = (features.where(features.cutoff == state["us"]) for state in (was, now))
+    found = moves(model, before, after)
+    changed = ""
+    if was["light"] != now["light"]:
+        changed = "; ".join(_causes(was, now, found, says)) or "the rules changed"
+    return {"moves": [asdict(move) for move in found], "changed": changed}
+
+
+def _causes(
+    was: Mapping[str, Any], now: Mapping[str, Any], found: Sequence[Reason], says: Mapping[str, str]
+) -> Iterator[str]:
+    """Why a light changed, in the words of `churnkit.changes`."""
+    if was["base_light"] != now["base_light"]:
+        rose = now["churn_probability"] > was["churn_probability"]
+        told = [move.says for move in found if (move.weight > 0) == rose][:_MOVES_TOLD]
+        moved = f" ({'; '.join(told)})" if told else ""
+        shares = [state["churn_probability"] for state in (was, now)]
+        digits = 1 if f"{shares[0]:.0%}" == f"{shares[1]:.0%}" else 0
+        before, after = (f"{share:.{digits}%}" for share in shares)
+        yield f"risk went from {before} to {after}{moved}"
+    for name in now["fired"]:
+        if name not in was["fired"]:
+            yield f"{says[name]}: fired"
+    for name in was["fired"]:
+        if name not in now["fired"]:
+            yield f"{says[name]}: ended"
+
+
+def _shown(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name not in ("us", "fired")}
+
+
+def _edge(probability: float) -> float | None:
+    """The edge of a colour; none where it is never reached."""
+    return float(probability) if probability <= 1 else None
 
 
 def _state(
@@ -148,8 +330,14 @@ def _money(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _own_logs(logs: CustomerLogs, customer: str) -> Logs:
-    """The logs of the customer alone."""
+def own_logs(logs: CustomerLogs, customer: str) -> Logs:
+    """The logs of the customer alone.
+
+    Raises
+    ------
+    ConfigError
+        If no log knows the customer; an id that is like it is named.
+    """
     alike: list[str] = []
     for block in logs.blocks():
         found = np.flatnonzero(block.customer_ids == customer)

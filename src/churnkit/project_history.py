@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from churnkit.config import Settings
@@ -53,21 +53,29 @@ def history_project(settings: Settings, customer: str) -> dict[str, Any]:
             f"{did_you_mean(customer, ledger.like(customer))}Write the id as it stands in the "
             "scores; only customers who were at risk are in it.",
         )
+    return {"customer_id": customer, "days": days_told(found)}
+
+
+def days_told(found: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """What a ledger has of a customer, day by day, see `history_project`.
+
+    Parameters
+    ----------
+    found
+        What `churnkit.ledger.Ledger.of_customer` gave; there may be nothing in it.
+    """
     runs = {row["as_of"]: _run(row) for row in _rows(found["runs"])}
     overrides, outcomes = list(_rows(found["overrides"])), list(_rows(found["outcomes"]))
     days = {*runs, *(one["day"] for one in overrides), *(one["as_of"] for one in outcomes)}
-    return {
-        "customer_id": customer,
-        "days": [
-            {
-                "day": day,
-                "run": runs.get(day),
-                "overrides": [_picked(one, _ENTRY) for one in overrides if one["day"] == day],
-                "outcomes": [_picked(one, _DEED) for one in outcomes if one["as_of"] == day],
-            }
-            for day in sorted(days)
-        ],
-    }
+    return [
+        {
+            "day": day,
+            "run": runs.get(day),
+            "overrides": [_picked(one, _ENTRY) for one in overrides if one["day"] == day],
+            "outcomes": [_picked(one, _DEED) for one in outcomes if one["as_of"] == day],
+        }
+        for day in sorted(days)
+    ]
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
