@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +29,7 @@ class Fake:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.did: list[str] = []
+        self.reported: list[dict] = []
         self.version, self.rejected, self.verdict = "1", 0, "ok"
         self.published: list[str] = []
         self.failing: dict[str, BaseException] = {}
@@ -37,7 +39,7 @@ class Fake:
         self.trained_with = None
 
     def work(self) -> Work:
-        names = ("check", "score", "calls", "kpi", "monitor", "train", "champion")
+        names = ("check", "score", "calls", "kpi", "monitor", "report", "train", "champion")
         return Work(**{name: getattr(self, name) for name in names}, days=lambda _: self.published)
 
     def _did(self, name: str) -> None:
@@ -100,6 +102,13 @@ class Fake:
         html.write_text("monitor")
         return {"verdict": self.verdict, "reason": f"It is {self.verdict}.", "alarms": [],
                 "untried": [], "model": {"age_days": 12}}  # fmt: skip
+
+    def report(self, settings, as_of, progress, known):
+        # Whenever anything else was done: it would be in every list of what was.
+        self.reported.append(known)
+        names = {"report": f"reports/report-{as_of}.html", "list": f"reports/report-{as_of}.csv"}
+        told = f"report with {json.dumps(known)}"
+        return {"paths": {name: str(self._write(file, told)) for name, file in names.items()}}
 
     def champion(self, settings):
         # Trained up to 2024-04-01, so that what came by 2024-05-01 is known to it.

@@ -17,7 +17,7 @@ from churnkit.logs.collect import judge_all, load
 from churnkit.logs.profile import profile
 from churnkit.logs.schema import Contract
 from churnkit.report.checkup import checkup_summary, render_checkup, verdict, write_checkup
-from churnkit.report.history import hour_bars, month_bars, return_curve
+from churnkit.report.history import hour_bars, month_bars
 from churnkit.sources import connect, source_of
 from tests.test_report import HOSTILE, Reader, assert_harmless, places
 
@@ -239,15 +239,6 @@ def test_few_months_are_labelled_and_none_is_cut_off(count: int):
 def test_nothing_is_drawn_of_nothing():
     assert month_bars([], "rows", "rows") == ""
     assert hour_bars([0] * 24) == ""
-    assert return_curve({"curve": [], "suggested_days": None}, 0.2) == ""
-
-
-def test_the_curve_falls_where_fewer_return():
-    curve = [{"days": d, "silences": 9, "within": w} for d, w in [(7, 0.8), (30, 0.4), (90, 0.1)]]
-    drawing = return_curve({"curve": curve, "suggested_days": 90}, 0.2)
-    down = places(drawing, "circle", "cy")
-    assert down == sorted(down)
-    assert places(drawing, "circle", "r") == [5, 5, 8]
 
 
 # ── The terminal ────────────────────────────────────────────────────────────────────────────

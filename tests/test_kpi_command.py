@@ -17,7 +17,7 @@ from churnkit.config import load_settings
 from churnkit.errors import ConfigError
 from churnkit.kpi import MEASURES
 from churnkit.project_kpi import kpi_project
-from churnkit.report.kpi import NAMES, figure_in_words, month_line, render_kpis, shade
+from churnkit.report.kpi import NAMES, figure_in_words, render_kpis, shade
 from tests.test_report import HOSTILE, Reader, assert_harmless
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -215,15 +215,8 @@ def test_hostile_segments_are_shown_and_never_run(figures, text):
     assert " ".join(text.split()) in Reader(page).text
 
 
-def test_what_is_not_known_is_a_dash_and_a_gap():
-    months = ["2024-01", "2024-02", "2024-03"]
-    known = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
-    unknown = {"value": None, "low": None, "high": None, "n": 0}
-    line = str(month_line("Churn", "churn_rate", months, [known, unknown, known]))
-    assert line.count("<circle") == 2
-    assert 'class="thin"' not in line
-    assert str(month_line("Churn", "churn_rate", months, [unknown] * 3)) == ""
-    assert figure_in_words("nps", unknown) == "–"
+def test_what_is_not_known_is_a_dash():
+    assert figure_in_words("nps", {"value": None, "low": None, "high": None, "n": 0}) == "–"
     assert shade(None) == 0
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from test_report import HOSTILE, Reader, assert_harmless, shop
 
+from churnkit.report.summary import lift
+
 CAUSE = "risk went from 39% to 44% (visit 2 times in the last 30 days (was 3))"
 
 
@@ -81,9 +83,12 @@ def test_what_nothing_is_known_of_is_counted_by_side(second):
 
 def test_transitions_go_from_before_to_now_red_first(second):
     text = text_of(second)
-    assert "Since 2024-12-24 Before now red now yellow now green" in text
+    assert "Before now red now yellow now green" in text
     assert "■ red 639 0 0 ▲ yellow 0 1,796 0 ● green 0 12 2,862" in text
-    assert "12 customers changed colour" in text
+    assert "12 of them have another light" in text
+    assert re.findall(r"Since 2024-12-24 (\d+) came, (\d+) went", text) == [
+        ("0", "0"), ("12", "0"), ("0", "12")
+    ]  # fmt: skip
 
 
 def test_ten_changes_are_told_with_their_cause_and_the_others_counted(second):
@@ -106,7 +111,7 @@ def test_a_first_run_says_nothing_of_changes(second):
 
 def test_a_run_in_which_nothing_changed_says_so(second):
     text = text_of({**second, "changes": [], "changes_total": 0})
-    assert "No light changed." in text
+    assert "; 0 of them have another light" in text
     assert "Why lights changed" not in text
 
 
@@ -120,7 +125,7 @@ def test_each_rule_tells_for_whom_it_fired_and_what_it_changed(second):
 
 def test_a_call_tells_what_to_do_who_by_when_and_why_it_changed(second):
     text = text_of(second)
-    assert "personal call account owner by 2025-01-02 17:00" in text
+    assert "personal call account owner 2025-01-02 17:00" in text
     assert f"was ● green: {CAUSE}" in text
     second["calls"][0] |= {"action": "", "owner": "", "due": ""}
     assert "nothing is planned" in text_of(second)
@@ -150,3 +155,85 @@ def test_hostile_texts_in_deeds_changes_and_rules_never_run(second, text):
     page = page_of(second)
     assert_harmless(page)
     assert Reader(page).text.count(" ".join(text.split())) >= 5 * 3 + 3 * 2 + 3
+
+
+# ── What was promised, and what came ────────────────────────────────────────────────────────
+
+
+def share(customers: int, left: float | None, mean: float | None) -> dict[str, Any]:
+    churned = None if left is None else {"value": left, "low": left - 0.05, "high": left + 0.05}
+    return {"customers": customers, "churned": churned, "mean": mean}
+
+
+def judged() -> dict[str, Any]:
+    """Monitoring of a day when one run of a promise was over; nobody in it was green."""
+    came = {"red": share(300, 0.72, 0.81), "yellow": share(500, 0.44, 0.41),
+            "green": share(0, None, None)}  # fmt: skip
+    told = {
+        "days": ["2024-10-01"],
+        "customers": 800,
+        "lights": [{"light": light, **told} for light, told in came.items()],
+        "promises": [{"light": "red", "promised": 0.7, "customers": 300, "realised": None}],
+    }
+    run = {"day": "2024-10-01", "model": "3", "auroc": 0.7, "lights": came, **share(800, 0.5, 0.5)}
+    return {
+        "as_of": "2024-12-31", "verdict": "retrain", "reason": "the promise of red broke",
+        "alarms": [], "notes": [], "untried": [], "drift": None, "runs": None,
+        "outcomes": {"runs": [run], "judged": {**told, "judged_on": "all", "untreated": None}},
+    }  # fmt: skip
+
+
+def test_what_came_stands_beside_what_was_said_tested_and_promised(second):
+    text = text_of({**second, "watch": judged()})
+    assert "Runs whose time is over: 2024-10-01; 800 customers." in text
+    assert "■ red 300 81 % 72 % [67 %, 77 %] 74 % at least 70 %" in text.replace("\xa0", " ")
+    assert "▲ yellow 500 41 % 44 % [39 %, 49 %] 41 % nothing" in text.replace("\xa0", " ")
+    assert "● green 0 not known not known 8 % nothing" in text.replace("\xa0", " ")
+    assert "Before that, train anew: monitoring says" in text
+
+
+def test_of_treated_customers_the_controls_are_judged(second):
+    watch = judged()
+    came = watch["outcomes"]["judged"]
+    came |= {"judged_on": "untreated", "untreated": {**came, "customers": 61}}
+    assert "2024-10-01; 61 customers." in text_of({**second, "watch": watch})
+
+
+def test_what_has_not_come_yet_is_said(second):
+    assert "of no run so far" in text_of({**second, "watch": {**judged(), "outcomes": None}})
+    assert "churnkit report adds what came of past runs" in text_of(second)
+
+
+# ── What to do this week ────────────────────────────────────────────────────────────────────
+
+
+def test_one_sentence_says_what_to_do_this_week(second):
+    says = (
+        "This week: work down the call list of 5,321 customers, the first by 2025-01-02 17:00; "
+        "red alone holds 48,210 of value at risk."
+    )
+    assert says in text_of(second).replace(" ;", ";")
+    second["lights"][0]["value_at_risk"] = None
+    assert "of 5,321 customers, the most urgent first." in text_of(second)
+    assert "there is nobody to call" in text_of({**second, "calls": [], "calls_total": 0})
+
+
+def test_logs_that_are_missing_are_named(second):
+    assert "Not among the logs: activity." in text_of(second)
+    second["data"] = second["data"][:1]
+    assert "Not among the logs: surveys, activity." in text_of(second)
+
+
+def test_the_likeliest_are_told_with_intervals():
+    bins = [{"predicted": p, "observed": {"value": v}, "customers": 100}
+            for p, v in ((0.1, 0.1), (0.5, 0.4), (0.9, 0.7))]  # fmt: skip
+    first, second, everybody = lift(bins)
+    assert (first["customers"], first["churners"]) == (100, 70)
+    assert first["share"] == pytest.approx(1 / 3)
+    assert first["lift"]["value"] == pytest.approx(0.7 / 0.4)
+    assert first["caught"]["value"] == pytest.approx(70 / 120)
+    assert first["lift"]["low"] < first["lift"]["value"] < first["lift"]["high"]
+    assert second["caught"]["value"] == pytest.approx(110 / 120)
+    assert everybody["lift"]["value"] == pytest.approx(1)
+    assert lift([]) == []
+    assert lift([{**bins[0], "observed": {"value": 0.0}}]) == [], "nobody left"

@@ -19,7 +19,6 @@ from churnkit.features import Features, FeatureSpec
 from churnkit.features.static import StaticColumn
 from churnkit.labels import Question
 from churnkit.metrics import auroc, evaluate, log_loss, paired_difference
-from churnkit.report.course import course_plot
 from churnkit.report.rolling import render_rolling, rolling_summary
 from churnkit.rolling import (
     Rolling,
@@ -307,13 +306,6 @@ def test_hostile_names_are_escaped(summary):
     hostile = "</style><img src=x onerror=alert(1)>"
     told = {**summary, "segments": [{**summary["segments"][0], "name": hostile}]}
     assert hostile not in render_rolling(told)
-
-
-def test_a_course_with_gaps_is_drawn_where_it_is_known():
-    known = {"value": 0.7, "low": 0.6, "high": 0.8}
-    drawn = str(course_plot(["a", "b", "c"], {"one": [known, None, {"value": 0.75}]}))
-    assert drawn.count("<circle") == 2
-    assert str(course_plot(["a"], {"one": [None]})) == ""
 
 
 def test_the_command_prints_tables_and_writes_a_page(tmp_path, monkeypatch):

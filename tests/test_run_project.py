@@ -59,6 +59,21 @@ def test_the_night_goes_in_order_and_tells_everything(fake):
     found.require_done()
 
 
+def test_the_report_tells_what_the_night_has_seen_and_is_made_good_when_it_is_damaged(fake):
+    night(fake)
+    (known,) = fake.reported
+    assert known["kpis"] == {"nrr": None}
+    assert known["watch"]["reason"] == "It is ok."
+    assert night(fake).summary["exit_code"] == 99
+    page, spreadsheet = (fake.folder / f"reports/report-{DAY}.{end}" for end in ("html", "csv"))
+    whole = page.read_bytes()
+    for change in (lambda: page.write_text("half"), spreadsheet.unlink):
+        change()
+        assert night(fake).summary["exit_code"] == 0
+        assert (fake.did, page.read_bytes()) == ([], whole)
+    assert len(fake.reported) == 3
+
+
 def test_the_page_of_the_night_links_to_the_others_and_needs_no_network(fake):
     fake.verdict = "watch"
     page = Path(night(fake).summary["paths"]["night"]).read_text()

@@ -23,6 +23,7 @@ from churnkit.features import CATALOGUE
 from churnkit.features.own import load_own
 from churnkit.features.windows import Window
 from churnkit.labels import Question
+from churnkit.language import Language, language_named
 from churnkit.ledger import Ledger
 from churnkit.lights import RULE_NAMES, TrafficLight
 from churnkit.logs import (
@@ -280,6 +281,18 @@ class Settings(Section):
         if path.resolve() in {file.resolve() for file in files}:
             raise ConfigError(f"{path} is a log of this project", "Write to another file.")
 
+    def require_no_input(self, path: Path) -> None:
+        """Refuse to write over what is read: logs, and the settings themselves.
+
+        Raises
+        ------
+        ConfigError
+            If the path is one of these.
+        """
+        self.require_no_log(path)
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256:
+            raise ConfigError(f"{path} holds the settings of this project", "Write to another.")
+
     def cutoff(self, day: str | date) -> Cutoff:
         """The start of a day in the business zone."""
         return Cutoff.parse(day, self.question.timezone)
@@ -307,6 +320,16 @@ class Settings(Section):
     def outcomes(self) -> Path:
         """Folder of the recorded outcomes."""
         return self.ledger / "outcomes"
+
+    def spoken(self, code: str | None = None) -> Language:
+        """The language of the pages, in the calendar of the settings; or another one by its code.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such language.
+        """
+        return language_named(code or self.output.language, self.output.calendar)
 
     def report_path(self, as_of: Cutoff) -> Path:
         """Default file of the report of a cutoff."""

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from churnkit.config import FILE_NAME, load_settings
-from churnkit.evaluation import Progress, silent
+from churnkit.progress import Progress, silent
 from churnkit.project import check_project, score_project, train_project
+from churnkit.project_report import report_project
 from churnkit.scaffold import write_config
 from churnkit.sections import QuestionSection
 from churnkit.simulate import simulate
@@ -33,7 +34,8 @@ def run(
     Returns
     -------
     dict
-        The summary of the report and ``paths``: name → what was written.
+        The summary of the report with the first of its calls, and ``paths``: name → what was
+        written.
     """
     progress(f"simulating {customers:,} customers over two years")
     files = simulate(customers=customers, seed=seed).write(folder / "data")
@@ -43,10 +45,12 @@ def run(
     as_of = check_project(settings, progress=progress).inspection.logs.day_after_last("purchases")
     trained = train_project(settings, progress)
     told = score_project(settings, as_of, progress=progress)
+    shown = report_project(settings, as_of, progress=progress)
     paths = {
         **told["paths"],
+        **shown["paths"],
         "model": str(trained.released.bundle),
         "mlflow": str(settings.models / "mlflow.db"),
         "settings": str(folder / FILE_NAME),
     }
-    return {**told, "paths": paths}
+    return {**told, "kpis": shown["kpis"], "watch": shown["watch"], "paths": paths}

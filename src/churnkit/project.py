@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,7 +23,6 @@ from churnkit.config import Settings
 from churnkit.customer import explain_customer
 from churnkit.enough import shortfalls
 from churnkit.errors import ConfigError, DataError
-from churnkit.evaluation import Progress, silent
 from churnkit.features import (
     CATALOGUE,
     WINDOWS,
@@ -45,11 +45,14 @@ from churnkit.logs import CustomerLogs, Inspection, Texts
 from churnkit.logs.account import stop_if_too_many
 from churnkit.model import ChurnModel
 from churnkit.origin import differences, origin
+from churnkit.progress import Progress, silent
 from churnkit.project_outcomes import catch_up_ledger, deeds_of, untreated
 from churnkit.project_scores import Asked, publish
+from churnkit.project_story import STORY_WEEKS, tell_story
 from churnkit.release import Release, champion, from_path, release
-from churnkit.report import summarise, write_report
+from churnkit.report import completed, summarise, write_report
 from churnkit.report.checkup import checkup_summary, write_checkup
+from churnkit.report.customer import write_customer
 from churnkit.report.rolling import rolling_summary, write_rolling
 from churnkit.rolling import roll
 from churnkit.scoring import (
@@ -126,6 +129,7 @@ def check_project(
         settings.contract(),
         quarantine=settings.folder / settings.output.reports / "rejected",
         memory_limit=settings.engine.memory_limit,
+        progress=progress,
     )
     question = settings.asked()
     progress("looking whether they are enough")
@@ -208,7 +212,7 @@ def build_project(
         _require_history(settings, spec.columns, _days(logs), max(cutoffs))
         plan = plan_features(logs, cutoffs, spec)
         progress(f"building {len(plan.columns)} features as of {', '.join(map(str, cutoffs))}")
-        rows = _write_features(logs, plan, out, ending, settings.sha256)
+        rows = _write_features(logs, plan, out, ending, settings.sha256, progress)
         unseen = _unseen(_days(logs)[1], max(cutoffs))
     return _built(plan, out, rows, [unseen] if unseen else [])
 
@@ -256,10 +260,10 @@ def _build_on_spark(
 
 
 def _write_features(
-    logs: CustomerLogs, plan: FeaturePlan, out: Path, ending: str, config: str
+    logs: CustomerLogs, plan: FeaturePlan, out: Path, ending: str, config: str, progress: Progress
 ) -> int:
     if ending == ".parquet":
-        return write_features(logs, plan, out, metadata={"config": config})
+        return write_features(logs, plan, out, metadata={"config": config}, progress=progress)
     table, _ = build_beside(logs, plan, {})
     write_frame(table.to_frame(), out)
     return len(table)
@@ -560,10 +564,10 @@ def score_project(
         progress("keeping the ledger")
         catch_up_ledger(settings)
         store.prune(settings.output.keep_runs, settings.output.keep_days)
-    write_report(summary, paths["report"])
+    file = store.path(str(as_of))
+    _write_page(settings, summary, file, paths["report"])
     if out is not None and published.scores is not None:
         write_scores(published.scores, out)
-    file = store.path(str(as_of))
     told = {"scores": str(file), "ledger": settings.open_ledger().says}
     told |= {name: str(path) for name, path in paths.items()}
     if settings.output.csv is not None:
@@ -575,6 +579,14 @@ def score_project(
         progress(f"publishing to the table {settings.output.table}")
         told["table"] = _publish(store.read(str(as_of)), settings, published.manifest.run)
     return {**summary, "paths": told, "published": published.told()}
+
+
+def _write_page(settings: Settings, summary: Mapping[str, Any], run: Path, page: Path) -> None:
+    """The page of a run with what is known of it now; ``churnkit report`` tells more."""
+    rows = sum(light["customers"] for light in summary["lights"])
+    name = os.path.relpath(run, settings.folder)
+    whole = {"name": Path(name).as_posix(), "link": None, "rows": rows}
+    write_report(completed(summary, run, whole=whole), page, settings.spoken())
 
 
 def _summary(
@@ -694,6 +706,10 @@ def explain_project(
     since: Cutoff | None = None,
     model: Path | None = None,
     progress: Progress = silent,
+    *,
+    weeks: int | None = None,
+    html: Path | None = None,
+    language: str | None = None,
 ) -> dict[str, Any]:
     """Tell why one customer has its probability, and what moved it since an earlier day.
 
@@ -707,29 +723,52 @@ def explain_project(
         Bundle to use instead of the champion.
     progress
         Told what is being done.
+    weeks
+        Tell the story, too, with what the model says of so many weeks before; by default it is
+        told for a page only.
+    html
+        A page of it.
+    language
+        That of the page, by its code; by default that of the settings.
 
     Returns
     -------
     dict
-        What `churnkit.customer.explain_customer` tells, and ``warnings``.
+        What `churnkit.customer.explain_customer` tells, and ``warnings``; with weeks or a page also
+        ``story``, see `churnkit.project_story.tell_story`.
+
+    Raises
+    ------
+    ConfigError
+        If the page would be written over a log or the settings, or there is no such language.
     """
+    if html is not None:
+        settings.require_no_input(html)
+    spoken, story = settings.spoken(language), None
+    if html is not None and weeks is None:
+        weeks = STORY_WEEKS
     settings.load_features()
     progress("loading the model")
     loaded, card, warnings = _model_in_use(settings, model)
+    light = _light(settings, card)
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
         progress(f"looking at {customer} as of {as_of}")
         told = explain_customer(
-            loaded, logs, customer, as_of, since, _light(settings, card),
-            margin=settings.money.margin,
-        )  # fmt: skip
+            loaded, logs, customer, as_of, since, light, margin=settings.money.margin
+        )
+        if weeks is not None:
+            story = tell_story(settings, loaded, logs, customer, as_of, weeks, light, progress)
         unseen = _unseen(logs.last_day(loaded.question.log), as_of)
     warnings += [w for w in (_seen(card, since or as_of), unseen) if w]
     ledger = settings.open_ledger()
     lit = {**told, **_as_scored(ledger, customer, told)}
     if told["since"] is not None:
         lit["since"] = {**told["since"], **_as_scored(ledger, customer, told["since"], loaded)}
-    return {**lit, "warnings": warnings}
+    lit |= {"warnings": warnings} if story is None else {"warnings": warnings, "story": story}
+    if html is not None:
+        write_customer(lit, html, spoken)
+    return lit
 
 
 def _as_scored(

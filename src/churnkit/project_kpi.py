@@ -8,8 +8,8 @@ from typing import Any
 from churnkit.clock import Cutoff
 from churnkit.config import Settings
 from churnkit.errors import ConfigError, did_you_mean
-from churnkit.evaluation import Progress, silent
 from churnkit.kpi import kpis
+from churnkit.progress import Progress, silent
 from churnkit.report.kpi import write_kpis
 from churnkit.scoring import ending_of, write_frame
 
@@ -77,7 +77,7 @@ def kpi_project(
         )  # fmt: skip
     told = {**found.told(), "paths": {name: str(path) for name, path in paths.items()}}
     if html is not None:
-        write_kpis(told, html)
+        write_kpis(told, html, settings.spoken())
     if out is not None:
         write_frame(found.to_frame(), out)
     return told

@@ -11,7 +11,6 @@ from typing import Any
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
 from churnkit.errors import Busy, ConfigError, did_you_mean
-from churnkit.evaluation import Progress, silent
 from churnkit.features import FeatureSpec
 from churnkit.lights import (
     TrafficLight,
@@ -20,6 +19,7 @@ from churnkit.lights import (
     require_features,
     set_override,
 )
+from churnkit.progress import Progress, silent
 from churnkit.project_outcomes import untreated
 from churnkit.replay import replay, score_weeks, without_hysteresis
 from churnkit.report.replay import replay_summary, write_replay

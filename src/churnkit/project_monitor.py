@@ -9,10 +9,10 @@ from typing import Any
 from churnkit.clock import Cutoff, precedes_all
 from churnkit.config import Settings
 from churnkit.errors import BundleError, ChurnkitError, ConfigError, DataError
-from churnkit.evaluation import Progress, silent
 from churnkit.model import ChurnModel
 from churnkit.monitor import monitor
 from churnkit.outcomes import Deeds
+from churnkit.progress import Progress, silent
 from churnkit.publishing import ScoreStore
 from churnkit.release import champion, from_path
 from churnkit.report.monitor import write_monitor
@@ -86,7 +86,7 @@ def monitor_project(
         )
     summary = {**told, "notes": [*told["notes"], *notes]}
     if html is not None:
-        write_monitor(summary, html)
+        write_monitor(summary, html, settings.spoken())
     return summary
 
 

@@ -15,7 +15,6 @@ from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
 from churnkit.dataset import Untreating
 from churnkit.errors import Busy, ChurnkitError, DataError
-from churnkit.evaluation import Progress, silent
 from churnkit.features import Features
 from churnkit.ledger import CaughtUp
 from churnkit.lights import read_overrides
@@ -32,6 +31,7 @@ from churnkit.outcomes import (
     untreating,
     with_risk,
 )
+from churnkit.progress import Progress, silent
 from churnkit.release import champion, from_path
 from churnkit.scoring import at_risk
 from churnkit.sources.stores.address import Address, rooted
@@ -42,6 +42,8 @@ Saved = Callable[[Features, np.ndarray], np.ndarray]
 
 def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) -> dict[str, Any]:
     """Write what is to be done by the run of a day: a list per owner, for CRM and calendar.
+
+    What people read in it is in the language of [output].
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) 
     """
     run = settings.open_ledger().read(str(as_of))
     out = folder or settings.folder / settings.output.reports / f"calls-{as_of}"
-    paths = export(run, out)  # refuses what is no plan
+    paths = export(run, out, settings.spoken())  # refuses what is no plan
     counts = counted(run)
     told = {
         "as_of": str(as_of),

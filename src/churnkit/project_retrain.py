@@ -9,10 +9,10 @@ from typing import Any
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
 from churnkit.errors import ChurnkitError, GateRefused
-from churnkit.evaluation import Progress
 from churnkit.nightly import Decisions, RetrainRule, waiting_until
 from churnkit.nightly.decisions import INTERRUPTED, PROMOTED, TRAINING
 from churnkit.nightly.journal import digest_of
+from churnkit.progress import Progress
 
 Champion = Callable[[Settings], tuple[str, Mapping[str, Any]]]
 """Tells version and card of the model that scores."""

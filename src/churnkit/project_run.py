@@ -14,7 +14,6 @@ from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
 from churnkit.errors import ChurnkitError, ConfigError, DataError, GateRefused, NothingToDo
-from churnkit.evaluation import Progress, silent
 from churnkit.nightly import (
     Decisions,
     Journal,
@@ -32,19 +31,22 @@ from churnkit.nightly import (
     run_night,
 )
 from churnkit.nightly.journal import FAILED, digest_of, file_digest
+from churnkit.progress import Progress, saying, silent
 from churnkit.project import Checkup, check_project, score_project, train_project
 from churnkit.project_kpi import kpi_project
 from churnkit.project_monitor import monitor_project
 from churnkit.project_outcomes import export_calls
+from churnkit.project_report import report_project
 from churnkit.project_retrain import Champion, Retraining, model_named
 from churnkit.release import champion
-from churnkit.report.night import night_summary, write_night, write_values
+from churnkit.report.night import night_summary, read_values, write_night, write_values
 from churnkit.sources import FileSource
 from churnkit.sources.stores.address import secret
 
 _NAME = re.compile(r"\$\{(\w+)\}")
 _RETRAIN, _REPORT = "retrain", "report"
 _CHECK, _SCORE, _CALLS, _KPI, _MONITOR = "check", "score", "calls", "kpi", "monitor"
+_LOOKED = {"kpis": _KPI, "watch": _MONITOR}
 
 
 def _nobody(event: str, **told: Any) -> None:
@@ -69,6 +71,7 @@ class Work:
     calls: Callable[..., dict[str, Any]] = export_calls
     kpi: Callable[..., dict[str, Any]] = kpi_project
     monitor: Callable[..., dict[str, Any]] = monitor_project
+    report: Callable[..., dict[str, Any]] = report_project
     train: Callable[..., Any] = train_project
     champion: Champion = _champion
     days: Callable[[Settings], Sequence[str]] = _published
@@ -330,7 +333,7 @@ class _Steps:
         return Made(told, self._of_the_day([page]), {"check": page}, rows)
 
     def score(self, _: Any) -> Made:
-        """Score, publish, and write the report of the scores."""
+        """Score and publish; the report is written at the end, with all that the night knows."""
         found = self.work.score(
             self.settings, self.as_of, progress=self.saying(_SCORE), force=self.force
         )
@@ -343,6 +346,7 @@ class _Steps:
         for warning in found["warnings"]:
             self.tell("warning", step=_SCORE, message=warning)
         paths = {name: Path(path) for name, path in found["paths"].items()}  # or names of stores
+        paths.pop(_REPORT, None)
         return Made(told, self._of_the_day(paths.values()), paths, sum(lights.values()))
 
     def calls(self, _: Any) -> Made:
@@ -402,19 +406,32 @@ class _Steps:
         return Made(decision)
 
     def report(self, ran: Mapping[str, Ran]) -> Made:
-        """Write the page of the night."""
+        """Write the report of the scores, and the page of the night that leads to it."""
         page, folder = self._reports(f"night-{self.as_of}.html"), self.settings.folder
+        known = {name: self._values(ran[step]) for name, step in _LOOKED.items()}
+        found = self.work.report(
+            self.settings, self.as_of, progress=self.saying(_REPORT), known=known
+        )
+        written = {name: Path(path) for name, path in found["paths"].items()}
         paths = {name: folder / path for r in ran.values() for name, path in r.paths.items()}
+        paths |= written
         told = {name: found.told for name, found in ran.items()}
         write_night(night_summary(str(self.as_of), told, paths, page), page)
-        return Made({}, [page], {"night": page})
+        return Made({}, [page, *written.values()], {"night": page, **written})
+
+    def _values(self, ran: Ran) -> dict[str, Any] | None:
+        """What a step wrote as values beside its page; ``None`` if it had nothing to do."""
+        pages = [self.settings.folder / path for path in ran.paths.values()]
+        return None if not pages else read_values(pages[0].with_suffix(".json"))
 
     # ── What they say and write ─────────────────────────────────────────────────────────────
 
     def saying(self, step: str) -> Progress:
+        shown = saying(self.progress, f"{step}: ")
+
         def say(message: str) -> None:
-            self.progress(f"{step}: {message}")
-            self.tell("working", step=step, message=message)
+            shown(message)
+            self.tell("working", step=step, message=str(message))
 
         return say
 

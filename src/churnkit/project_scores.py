@@ -18,13 +18,13 @@ from churnkit.actions import Actions, Theirs, planned, tally
 from churnkit.changes import NEEDED, Before
 from churnkit.clock import Cutoff
 from churnkit.config import Settings
-from churnkit.evaluation import Progress
 from churnkit.features.kernel import in_order
 from churnkit.inputs import inputs_told
 from churnkit.ledger import Ledger
 from churnkit.lights import LIGHTS, Evidence, Override, TrafficLight, read_overrides
 from churnkit.logs import CustomerLogs, Texts
 from churnkit.model import ChurnModel
+from churnkit.progress import Progress
 from churnkit.project_outcomes import deeds_of, saved_by_acting
 from churnkit.publishing import Manifest, ScoreStore
 from churnkit.scoring import ROWS_AT_ONCE, Found, Scores, Sought
@@ -141,7 +141,7 @@ def publish(
         Score though the same is published: the scores are wanted.
     """
     progress("comparing the logs with those of the last run")
-    prints = fingerprints(logs, asked.as_of)
+    prints = fingerprints(logs, asked.as_of, progress)
     day_before, before = run_before(asked.settings, asked.as_of)
     grounds = Grounds.of(
         asked.settings, asked.model, asked.as_of, asked.overrides, day_before, asked.within
@@ -165,7 +165,9 @@ def publish(
     if before is not None:
         Before.require(before)
     left = store.folder / "increment" / f"{str(asked.as_of).replace(':', '_')}.parquet"
-    found, scored, full = _found(logs, sought, prints, grounds, left if incremental else None)
+    found, scored, full = _found(
+        logs, sought, prints, grounds, left if incremental else None, progress
+    )
     if found is None:
         raise nobody_at_risk(asked.model.question, logs, asked.as_of)
     scores = decide(logs, sought, found, before, asked.overrides)
@@ -198,7 +200,12 @@ _NEVER = "all customers were scored: "
 
 
 def _found(
-    logs: CustomerLogs, sought: Sought, prints: Fingerprints, grounds: Grounds, left: Path | None
+    logs: CustomerLogs,
+    sought: Sought,
+    prints: Fingerprints,
+    grounds: Grounds,
+    left: Path | None,
+    progress: Progress,
 ) -> tuple[Found | None, int, str]:
     """What is found of each customer, how many were looked at, and why all, if that was not asked.
 
@@ -208,22 +215,24 @@ def _found(
         What is sought in which logs, on what grounds.
     left
         What the last run left, if only those who have changed are to be looked at.
+    progress
+        Told how many customers are done.
     """
     if left is None:
-        found = find(logs, sought)
+        found = find(logs, sought, progress=progress)
         return found, 0 if found is None else len(found), ""
     looked_at = [c.feature for rule in sought.light.rules for c in rule.conditions]
     why = only_full(sought.model, looked_at)
     if not why and sought.saved is not None:
         why = "whom acting keeps is learnt from all customers"
     if why:
-        found = find(logs, sought)
+        found = find(logs, sought, progress=progress)
         return found, 0 if found is None else len(found), _NEVER + why
     earlier = kept(left, sought, grounds.of_customers)
     if isinstance(earlier, str):
-        found = find(logs, sought)
+        found = find(logs, sought, progress=progress)
         return found, 0 if found is None else len(found), f"all customers are new: {earlier}"
-    return *find_changed(logs, sought, earlier, prints), ""
+    return *find_changed(logs, sought, earlier, prints, progress), ""
 
 
 def _finite(told: Any) -> Any:

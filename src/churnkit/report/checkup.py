@@ -9,12 +9,12 @@ from typing import Any
 from churnkit import __version__
 from churnkit.atomic import whole_file
 from churnkit.coverage import coverage
-from churnkit.horizon import FEW_RETURN, advice
+from churnkit.horizon import advice
 from churnkit.labels import Question
 from churnkit.logs import Logs
 from churnkit.logs.check import DUPLICATE, repetition
 from churnkit.logs.profile import SEVERITIES, LogProfile
-from churnkit.report.history import hour_bars, month_bars, return_curve
+from churnkit.report.history import hour_bars, month_bars
 from churnkit.report.page import environment
 from churnkit.report.summary import check_dict
 from churnkit.report.wording import number
@@ -105,10 +105,8 @@ def render_checkup(summary: Mapping[str, Any]) -> str:
             summary,
             verdict=verdict(summary),
             set_aside=list(set_aside_rows(summary)),
-            few=FEW_RETURN,
             month_bars=month_bars,
             hour_bars=hour_bars,
-            return_curve=return_curve,
         )
     )
 

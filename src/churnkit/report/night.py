@@ -84,6 +84,12 @@ def write_values(values: Mapping[str, Any], path: Path) -> None:
         aside.write_text(f"{told}\n", encoding="utf-8")
 
 
+def read_values(path: Path) -> dict[str, Any]:
+    """What `write_values` wrote."""
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return told
+
+
 def _defined(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _defined(of) for key, of in value.items()}

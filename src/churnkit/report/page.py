@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churnkit import plots
 from churnkit.atomic import whole_file
 from churnkit.language import ENGLISH, Language
 from churnkit.report import charts, wording
-from churnkit.report.drivers import dependence_plots
+from churnkit.report.figures import svg
+from churnkit.report.listing import listing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def render(summary: Mapping[str, Any]) -> str:
-    """One self-contained HTML page: no script, no network, the same text for the same summary.
+_SCRIPT = Path(__file__).with_name("page.js")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d).*)?", re.DOTALL)
+
+
+def render(summary: Mapping[str, Any], language: Language = ENGLISH) -> str:
+    """One self-contained HTML page: no network, the same text for the same summary.
+
+    Its only script is a file of churnkit, ``page.js``, which searches, sorts, filters and exports
+    the call list; the page allows no other, and needs none to be read.
 
     Parameters
     ----------
     summary
-        What the page tells, as JSON-ready values. A part that is missing (None or an empty
-        list) is named in words. Keys: ``as_of``, ``question``, ``churnkit``,
-        ``model_version``, ``model_name``, ``verdict``, ``grade``, ``warnings``, ``lights`` (red,
-        yellow, green), ``held_out_cutoff``, ``policy``, ``spend`` (what value at risk stands on),
-        ``unknown`` (side → customers of whom nothing is known there), ``rules``, ``before`` (day
-        of the run before, None for a first one), ``transitions``, ``changes``, ``changes_total``,
-        ``planned``, ``metrics`` (the first one is drawn), ``models``, ``calibration``,
-        ``profit``, ``drivers``, ``calls``, ``calls_total``, ``data``.
+        What the page tells, as JSON-ready values: those of `churnkit.report.summarise`, completed
+        by `churnkit.report.completed`. A part that is missing (None or an empty list) is named in
+        words.
+    language
+        In which the page is written.
 
     Returns
     -------
@@ -41,7 +50,18 @@ def render(summary: Mapping[str, Any]) -> str:
     jinja2.UndefinedError
         If a key is missing.
     """
-    return environment().get_template("page.html.j2").render(summary)
+    template = environment(language).get_template("page.html.j2")
+    return template.render(summary, script=_script())
+
+
+@cache
+def _script() -> dict[str, Any]:
+    """The script of the page, and the digest by which the page allows it."""
+    from markupsafe import Markup
+
+    text = _SCRIPT.read_text(encoding="utf-8")
+    digest = base64.b64encode(sha256(text.encode()).digest()).decode()
+    return {"text": Markup(text), "digest": f"sha256-{digest}"}  # noqa: S704 - our own file
 
 
 @cache
@@ -63,18 +83,55 @@ def environment(language: Language = ENGLISH) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_gettext_callables(  # type: ignore[attr-defined]
-        language.text, lambda one, many, n: language.texts(one, many, n), newstyle=True
+        language.text, language.plural, newstyle=True
     )
     words = (wording.number, wording.percent, wording.score, wording.interval)
     made.filters.update({word.__name__: _written(word, language) for word in words})
-    made.filters.update(code=wording.code, said=language.said, day=language.day)
-    drawings = (
-        charts.bar, charts.lights_bar, charts.interval_rows, charts.calibration_plot,
-        charts.profit_plot, dependence_plots,
-    )  # fmt: skip
-    made.globals.update({drawing.__name__: drawing for drawing in drawings})
-    made.globals.update(shapes=charts.SHAPES, language=language)
+    made.filters.update(
+        code=wording.code,
+        said=language.said,
+        day=partial(_moment, language=language),
+        moment=partial(_moment, language=language),
+        plain=wording.plain,
+        css=_css,
+    )
+    made.globals.update(bar=charts.bar, slim_bar=charts.slim_bar)
+    for drawing in (charts.lights_bar, charts.interval_rows):
+        made.globals[drawing.__name__] = partial(drawing, language=language)
+    made.globals.update(
+        shapes=charts.SHAPES, language=language, listing=listing, turned=_turned, aside=_aside
+    )
+    made.globals.update(plots=plots, figure=partial(svg, language=language))
     return made
+
+
+def _moment(text: str, between: str = " ", *, language: Language) -> str:
+    """A day, or a day and a time of day, as the language writes them; other texts as they are."""
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        return language.day(text)  # perhaps a month
+    day, time = language.day(found[1]), found[2]
+    return day if time is None else f"{day}{between}{language.digits(time)}"
+
+
+def _css(text: str) -> Any:
+    """A text as a string of a style sheet, in which nothing of it can end or begin anything."""
+    from markupsafe import Markup
+
+    written = "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in text)
+    return Markup(f'"{written}"')  # noqa: S704 - nothing but letters, digits and escapes
+
+
+def _turned(transitions: Mapping[str, Mapping[str, int]], light: str) -> dict[str, int]:
+    """How many customers came into a light since the run before, and how many went."""
+    came = sum(row[light] for was, row in transitions.items() if was != light)
+    gone = sum(n for now, n in transitions[light].items() if now != light)
+    return {"come": came, "gone": gone}
+
+
+def _aside(data: Any) -> int:
+    """Rows of all logs that were set aside."""
+    return sum(sum(log["rejected"].values()) for log in data)
 
 
 def _written(word: Callable[..., str], language: Language) -> Callable[..., str]:
@@ -82,7 +139,7 @@ def _written(word: Callable[..., str], language: Language) -> Callable[..., str]
     return lambda *told, **options: language.digits(word(*told, **options))
 
 
-def write_report(summary: Mapping[str, Any], path: Path) -> None:
+def write_report(summary: Mapping[str, Any], path: Path, language: Language = ENGLISH) -> None:
     """Write the page of a summary; the file appears whole or not at all."""
     with whole_file(path) as aside:
-        aside.write_text(render(summary), encoding="utf-8")
+        aside.write_text(render(summary, language), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ import numpy as np
 
 from churnkit import __version__
 from churnkit.atomic import whole_file
-from churnkit.evaluation import Progress, Trial, silent
+from churnkit.evaluation import Trial
 from churnkit.gates import base_rate_moved, calibration_of
 from churnkit.metrics import Interval
 from churnkit.model import rung_named
+from churnkit.progress import Progress, silent
 from churnkit.report.charts import interval_rows
-from churnkit.report.course import course_plot
 from churnkit.report.page import environment
 from churnkit.rolling import (
     Point,
@@ -67,9 +67,7 @@ def render_rolling(summary: Mapping[str, Any]) -> str:
     Every text of the summary is escaped in it.
     """
     return (
-        environment()
-        .get_template("rolling.html.j2")
-        .render(summary, course_plot=course_plot, interval_rows=interval_rows, over=_over)
+        environment().get_template("rolling.html.j2").render(summary, interval_rows=interval_rows)
     )
 
 
@@ -77,11 +75,6 @@ def write_rolling(summary: Mapping[str, Any], path: Path) -> None:
     """Write the page of a summary; the file appears whole or not at all."""
     with whole_file(path) as aside:
         aside.write_text(render_rolling(summary), encoding="utf-8")
-
-
-def _over(trials: Sequence[Mapping[str, Any]], rung: str, metric: str) -> list[Any]:
-    """A metric of a rung at each cutoff."""
-    return [trial["metrics"].get(rung, {}).get(metric) for trial in trials]
 
 
 def _model(one: Pooled, chosen: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,14 @@ from churnkit.clock import Cutoff
 from churnkit.gates import Grade
 from churnkit.lights import LIGHTS, level_of
 from churnkit.logs import CustomerLogs, LogCheck, Texts
-from churnkit.metrics import METRICS
+from churnkit.metrics import METRICS, proportion
 from churnkit.model import LADDER
+from churnkit.plots.trust import gains
+from churnkit.report.calls import CALLS, call_told, first_calls
 from churnkit.scoring import Scores
 
 CALLS_SHOWN = 25
+"""So many calls and changes are kept with a run; its page reads more from its rows."""
 
 
 def summarise(
@@ -72,12 +76,88 @@ def summarise(
         "models": model_rows(card),
         "test": {key: test[key] for key in ("cutoff", "customers", "base_rate")},
         "calibration": card["calibration"],
+        "lift": lift(card["calibration"]),
         "profit": card["profit"],
         "drivers": card["drivers"],
         "calls": _calls(calls[:CALLS_SHOWN], scores, plan or {}),
         "calls_total": len(calls),
         "data": [check_dict(check, logs.zone) for check in logs.checks],
     }
+
+
+def completed(
+    told: Mapping[str, Any],
+    run: Path,
+    most: int = CALLS,
+    kpis: Mapping[str, Any] | None = None,
+    watch: Mapping[str, Any] | None = None,
+    whole: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The summary of a published run with all that its page shows beside it.
+
+    Parameters
+    ----------
+    told
+        What `summarise` told of the run; one of an earlier version will do.
+    run
+        The Parquet file of its rows, from which the call list is read.
+    most
+        So many calls at most.
+    kpis, watch
+        What `churnkit.kpi.Kpis.told` and `churnkit.monitor.monitor` tell; ``None`` where nobody
+        looked.
+    whole
+        Where everybody is who was scored: ``name``, ``link`` (relative to the page, ``None`` where
+        a reader of the page cannot open it) and ``rows``; ``None`` if nowhere.
+
+    Returns
+    -------
+    dict
+        ``told`` with ``calls``, ``calls_total``, ``lift``, ``kpis``, ``watch`` and ``whole``.
+    """
+    calls, total = first_calls(run, most)
+    return {
+        **told,
+        "lift": lift(told["calibration"]),
+        "calls": calls,
+        "calls_total": total,
+        "kpis": kpis,
+        "watch": watch,
+        "whole": whole,
+    }
+
+
+def lift(bins: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the likeliest customers hold together, bin by bin, with intervals.
+
+    Parameters
+    ----------
+    bins
+        Of a calibration, in rising order of ``predicted``: ``customers``, and ``observed``, an
+        estimate of the share that churned.
+
+    Returns
+    -------
+    list of dict
+        From the likeliest bin to all of them: ``customers`` and ``churners``; ``share`` of all
+        customers; the estimates ``caught`` (share of all churners) and ``lift`` (how many times as
+        many as by lot), whose 95 % intervals are those of the churn among them (Wilson), with the
+        churn of all taken for certain. Empty where it is not known what came, or nobody left.
+    """
+    points = gains(bins)[1:]
+    if not points:
+        return []
+    rate = points[-1]["churners"] / points[-1]["customers"]
+    return [_lift_at(point, rate) for point in points]
+
+
+def _lift_at(point: Mapping[str, float], rate: float) -> dict[str, Any]:
+    customers, churners = round(point["customers"]), round(point["churners"])
+    found = proportion(churners, customers)
+    ends = {name: getattr(found, name) / rate for name in ("value", "low", "high")}
+    caught = {name: min(end * point["share"], 1.0) for name, end in ends.items()}
+    counted = {"customers": customers, "churners": churners, "share": point["share"]}
+    return {**counted, "caught": caught, "lift": ends}
 
 
 def check_dict(check: LogCheck, zone: str = "UTC") -> dict[str, Any]:
@@ -137,26 +217,13 @@ def _called(plan: Mapping[str, Texts]) -> np.ndarray:
 
 
 def _calls(rows: np.ndarray, scores: Scores, plan: Mapping[str, Texts]) -> list[dict[str, Any]]:
-    lights, reasons = scores.lights.where(rows), scores.reasons_of(rows)
-    to_do = {
-        key: plan[key].where(rows).as_list() if key in plan else [None] * len(rows)
-        for key in ("action", "channel", "owner", "due")
+    columns: dict[str, Sequence[Any]] = {
+        f"churn_probability_{days}d": p[rows].tolist() for days, p in scores.within.items()
     }
+    columns |= {name: texts.where(rows).as_list() for name, texts in plan.items()}
     return [
-        {
-            "rank": int(call["rank"]),
-            "customer_id": call["customer_id"],
-            "light": call["light"],
-            "churn_probability": float(call["churn_probability"]),
-            "within_days": {str(days): float(p[rows[k]]) for days, p in scores.within.items()},
-            "value_at_risk": call["value_at_risk"],
-            "reasons": reasons[k],
-            "rules": lights.rules[k],
-            "before": call["light_before"],
-            "changed": call["changed"],
-            **{key: texts[k] or "" for key, texts in to_do.items()},
-        }
-        for k, call in enumerate(scores.table(rows, run=False).to_pylist())
+        call_told({**row, **{name: values[k] for name, values in columns.items()}})
+        for k, row in enumerate(scores.table(rows).to_pylist())
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 UNKNOWN = "not known"
+_PROPER = {"auroc": "AUROC", "brier": "Brier score", "ece": "ECE"}
 
 Estimate = Mapping[str, float | None]
 """A value with its interval: keys ``value``, ``low`` and ``high``, each of which may be None."""
@@ -48,6 +49,15 @@ def percent(share: float | None) -> str:
     return words.replace(" ", "\xa0")
 
 
+def plain(value: float | None) -> str:
+    """A number for programs, with six digits that count; empty where it is not known.
+
+    >>> plain(0.83141592), plain(1234.0), plain(None)
+    ('0.831416', '1234', '')
+    """
+    return f"{value:.6g}" if known(value) else ""
+
+
 def score(value: float | None) -> str:
     """A metric: three decimals below one, two from there on.
 
@@ -79,7 +89,7 @@ def interval(estimate: Estimate | None, as_percent: bool = False) -> str:
 def code(name: str) -> str:
     """A code such as ``missing_customer_id`` in plain words.
 
-    >>> code("missing_customer_id")
-    'missing customer id'
+    >>> code("missing_customer_id"), code("auroc")
+    ('missing customer id', 'AUROC')
     """
-    return name.replace("_", " ")
+    return _PROPER.get(name, name.replace("_", " "))
