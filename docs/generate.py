@@ -296,7 +296,8 @@ def python_page() -> str:
     """The page of the public names: which there are; Sphinx puts their docstrings there."""
     import churnkit
 
-    homes = {name: re.split("[:.]", home)[0] for name, home in churnkit._HOME.items()}
+    public = [name for name in churnkit.__all__ if not name.startswith("__")]
+    homes = {name: re.split("[:.]", churnkit._HOME.get(name, name))[0] for name in public}
     known = {home for group in PYTHON_GROUPS.values() for home in group}
     groups = PYTHON_GROUPS | {"More": tuple(set(homes.values()) - known)}
     parts = [PYTHON_PREFACE]
@@ -327,12 +328,15 @@ PYTHON_GROUPS = {
     "Figures and money": ("metrics", "profit"),
     "Outcomes": ("outcomes", "campaign"),
     "Settings": ("config",),
+    "Plots": ("plots",),
     "Errors": ("errors",),
 }
 
 
 def directive(name: str, what: Any) -> list[str]:
     """How Sphinx is told to document a public name."""
+    if inspect.ismodule(what):
+        return [f".. automodule:: churnkit.{name}", "   :members:", "   :imported-members:"]
     if isinstance(what, type) and issubclass(what, Exception):
         return [f".. autoexception:: {name}"]
     if isinstance(what, type):

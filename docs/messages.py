@@ -107,6 +107,7 @@ WORDS = (
     "a purchase", "an activity", "predicted", "realised", "before", "now", "median", "times",
     "together", "usually",
     "not known", "call", "visit", "mail", "message", "letter", "churn",
+    "better", "worse", "larger", "smaller",
 )  # fmt: skip
 """Words that are stored alone."""
 

@@ -115,7 +115,7 @@ def test_every_source_is_a_page(site: Path) -> None:
 def test_every_public_name_is_told(pages: dict[Path, Page], site: Path) -> None:
     told = pages[site / "reference" / "python.html"].ids
     names = {f"churnkit.{name}" for name in churnkit.__all__ if not name.startswith("__")}
-    assert names - told == set()
+    assert {name for name in names if not {name, f"module-{name}"} & told} == set()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
