@@ -54,7 +54,7 @@ def options(function: Callable[..., Any]) -> Iterator[str]:
             continue  # what typer hands over, not the user
         kind, declared = get_args(hints[name])
         # In Annotated, the first declaration stands where a default used to.
-        spelled = [declared.default, *(declared.param_decls or ()), f"--{name}"]
+        spelled = [declared.default, *(declared.param_decls or ()), "--" + name.replace("_", "-")]
         flag = next(d for d in spelled if isinstance(d, str) and d.startswith("--"))
         alone = isinstance(declared, ArgumentInfo)  # told without a name before it
         if alone:

@@ -44,7 +44,8 @@ def run(
     settings = load_settings(folder / FILE_NAME)
     as_of = check_project(settings, progress=progress).inspection.logs.day_after_last("purchases")
     trained = train_project(settings, progress)
-    told = score_project(settings, as_of, progress=progress)
+    # With what was just trained: a champion of an earlier demo may know other logs.
+    told = score_project(settings, as_of, trained.released.bundle, progress=progress)
     shown = report_project(settings, as_of, progress=progress)
     paths = {
         **told["paths"],
