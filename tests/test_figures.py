@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from churnkit import plots
-from churnkit.language import ENGLISH, Language
-from churnkit.plots.style import ON_LIGHT, PALETTE
+from churnkit.language import ENGLISH, Language, language_named
+from churnkit.plots.style import ON_LIGHT, PALETTE, short
 from churnkit.report import figures
 from churnkit.report.figures import svg, written
 
@@ -166,3 +166,11 @@ def test_a_script_from_the_right_does_not_turn_the_drawing() -> None:
 def test_parts_are_told_each_by_itself(text: str, told: str) -> None:
     assert written(text, Shouting()) == told
     assert written(text, ENGLISH) == text
+
+
+def test_a_text_keeps_its_joins_and_begins_on_its_side() -> None:
+    """No space inside a word; a line that begins in Latin is still read from the right."""
+    fa = language_named("fa")
+    assert short("می\u200cکنند") == "می\u200cکنند"
+    assert written("PSI against the training", fa) == "\u200fPSI نسبت به آموزش"
+    assert written("NPS", fa) == "NPS"

@@ -16,8 +16,10 @@ from commands import run, told
 from churnkit.config import load_settings
 from churnkit.errors import ConfigError
 from churnkit.kpi import MEASURES
+from churnkit.language import language_named
 from churnkit.project_kpi import kpi_project
 from churnkit.report.kpi import NAMES, figure_in_words, render_kpis, shade
+from tests.test_language import OURS, PROPER, latin, words_of
 from tests.test_report import HOSTILE, Reader, assert_harmless
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -203,6 +205,14 @@ def test_the_page_tells_figures_intervals_segments_and_rules(figures):
 def test_the_page_is_the_same_for_the_same_figures(figures, made):
     assert render_kpis(figures) == render_kpis(json.loads(made))
     assert json.dumps(figures) == made
+
+
+@pytest.mark.parametrize("code", OURS)
+def test_the_page_is_in_one_language(figures, code):
+    page = render_kpis(figures, language_named(code))
+    left = [text for text in words_of(page) if latin(text, "kind_of_shop", *PROPER)]
+    assert f'<html lang="{code}" dir="rtl">' in page
+    assert not left
 
 
 @pytest.mark.parametrize("text", HOSTILE)

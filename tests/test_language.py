@@ -446,6 +446,28 @@ def test_a_foreign_text_inside_keeps_its_direction(fa: Language) -> None:
     assert told.endswith("\u2068she said so.\u2069")
 
 
+def test_codes_in_a_list_stand_in_the_order_of_the_language(fa: Language) -> None:
+    told = fa.said(
+        "4 of 208 features are distributed otherwise than where the model learnt (gap_p90, gap_std "
+        "and 1 more); realised outcomes tell whether it harms the scores"
+    )
+    assert "(\u2068gap_p90\u2069، \u2068gap_std\u2069 و ۱ تای دیگر)" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("better than version 3 on the same 900 customers: log loss .1, AUROC .2", "بهتر از نسخهٔ"),
+        (
+            "a in the b log is 100 times smaller since the run before than in the weeks before",
+            "۱۰۰ برابر کوچک‌تر از هفته‌ها",
+        ),
+    ],
+)
+def test_what_is_compared_is_told_whole(said: str, told: str, fa: Language) -> None:
+    assert told in fa.said(said)
+
+
 def test_rules_are_told(theirs: Language) -> None:
     assert not [rule.says for rule in RULES if latin(theirs.said(rule.says))]
 

@@ -13,9 +13,11 @@ import pytest
 from commands import run, told
 
 from churnkit import bundle
+from churnkit.language import language_named
 from churnkit.report.monitor import render_monitor
 from churnkit.simulate import Shop
 from churnkit.training import Training
+from tests.test_language import MODELS, OURS, PROPER, latin, words_of
 
 SETTINGS = """
 [question]
@@ -141,6 +143,16 @@ def test_the_page_is_whole_and_asks_no_network(quiet: dict[str, Any]) -> None:
     assert "default-src 'none'" in page
     for heading in ("Alarms", "Logs", "What came of past runs", "Scores and lights", "Features"):
         assert f">{heading}</h2>" in page
+
+
+@pytest.mark.parametrize("code", OURS)
+def test_the_page_is_in_one_language(quiet: dict[str, Any], code: str) -> None:
+    """Names of features are what the settings and the files call them, too."""
+    features = [feature["feature"] for feature in quiet["drift"]["features"]]
+    page = render_monitor(quiet, language_named(code))
+    left = [text for text in words_of(page) if latin(text, "model", *PROPER, *MODELS, *features)]
+    assert f'<html lang="{code}" dir="rtl">' in page
+    assert not left
 
 
 def test_what_the_logs_say_is_escaped_in_the_page(quiet: dict[str, Any]) -> None:

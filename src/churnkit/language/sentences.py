@@ -61,6 +61,7 @@ _LETTERS_ENOUGH = 3
 _LETTERS_SURE = 8
 _LATIN = re.compile(r"[A-Za-z]")
 _KEEPS_ITS_PLACE = re.compile(r"[A-Za-z][\w .-]*(?<=\w)")
+_CODES = re.compile(r"[A-Za-z]\w*(?:, [A-Za-z]\w*)+")
 _LARGE = 1_000_000  # fractions take the plural form of what is many
 
 
@@ -210,6 +211,8 @@ class _Telling:
         if told is not None:
             return told
         if self.catalogue.direction == "rtl" and _LATIN.search(value):
+            if _CODES.fullmatch(value):
+                return self._together("{a}, {b}", [isolated(one) for one in value.split(", ")])
             return value if _KEEPS_ITS_PLACE.fullmatch(value) else isolated(value)
         return value
 

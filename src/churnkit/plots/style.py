@@ -169,12 +169,18 @@ def empty(ax: Axes, sentence: str) -> None:
     ax.text(0.5, 0.5, sentence, ha="center", va="center", color=PALETTE["soft"])
 
 
+_JOINS = "\u200c\u200d\u200e\u061c\u2068\u2069"
+"""Signs without a shape that Persian and Arabic are written with: they join, part and order."""
+
+
 def short(name: object, most: int = 26) -> str:
     r"""A name that fits beside a plot: one line, no control characters, an ellipsis if cut.
 
     >>> short("a" * 40, 10), short("one\ntwo")
     ('aaaaaaaaa…', 'one two')
     """
-    words = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in str(name))
+    words = "".join(
+        c if c in _JOINS or unicodedata.category(c)[0] != "C" else " " for c in str(name)
+    )
     words = " ".join(words.split())
     return words if len(words) <= most else words[: most - 1].rstrip() + "…"

@@ -24,6 +24,7 @@ _COLOURS = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
 _KEPT = frozenset({"d", "x", "y", "width", "height", "transform", "viewBox"})
 _GROUND = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no XML
 _SIGNED = re.compile(r"([●▲■↑↓↕≤≥]) (.+)")
+_MIXED = re.compile(r"[A-Za-z].*[\u0590-\u08ff]")
 _SHEET, _HEAD = 400.0, 40  # width and head of a sheet, in points
 _LONG = re.compile(r"-?\d+\.\d+")
 
@@ -247,4 +248,6 @@ def written(text: str, language: Language) -> str:
         return " · ".join(written(part, language) for part in parts)
     if (signed := _SIGNED.fullmatch(text)) is not None:
         return f"{signed[1]} {written(signed[2], language)}"
-    return language.said(text)
+    told = language.said(text)
+    # A line begins on the side of its first letter, whatever script the rest of it is in.
+    return f"\u200f{told}" if language.direction == "rtl" and _MIXED.match(told) else told
