@@ -199,3 +199,43 @@ def test_a_damaged_run_is_named(tmp_path):
     (tmp_path / "run.parquet").write_text("half a fil")
     with pytest.raises(DataError, match=r"run\.parquet cannot be read"):
         first_calls(tmp_path / "run.parquet")
+
+
+def files() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("churnkit.toml", "holds the settings of this project"),
+        (".", "is a folder"),
+        ("scores", "is a folder"),
+        ("calls.csv", "is to hold the page and the list"),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_report_is_written_over_nothing_that_is_read_and_refusal_leaves_no_file(out, says):
+    before = files()
+    refused = run("report", "--out", out)
+    assert refused.exit_code == 2
+    assert says in " ".join(refused.stderr.split())
+    assert files() == before
+
+
+@pytest.mark.parametrize("command", [["kpi", "--as-of", DAY], ["check"], ["score", "--as-of", DAY]])
+@pytest.mark.usefixtures("project")
+def test_no_page_is_written_over_the_settings(command):
+    before = Path("churnkit.toml").read_bytes()
+    option = "--report" if command[0] == "score" else "--html"
+    refused = run(*command, option, "churnkit.toml")
+    assert refused.exit_code == 2
+    assert "holds the settings" in refused.stderr
+    assert Path("churnkit.toml").read_bytes() == before
+
+
+def test_a_page_without_its_calls_does_not_say_that_there_are_none(project):
+    summary = written(project, calls=0)
+    text = text_of(summary["paths"]["report"])
+    assert f"The first 0 of {summary['calls_total']:,} customers" in text
+    assert "nobody to call" not in text

@@ -269,27 +269,20 @@ class Settings(Section):
         """Log name → where its rows come from."""
         return {name: log.source(self.folder) for name, log in self.logs.given().items()}
 
-    def require_no_log(self, path: Path) -> None:
-        """Refuse to write over what is read.
+    def require_no_input(self, path: Path) -> None:
+        """Refuse to write over what is read, logs and the settings themselves, or over a folder.
 
         Raises
         ------
         ConfigError
-            If the path is a file of a log of this project, or the database of one.
+            If the path is a file of a log of this project, the database of one, its settings, or a
+            folder.
         """
+        if path.is_dir():
+            raise ConfigError(f"{path} is a folder", "Name a file in it.")
         files = (file for source in self.sources().values() for file in _files_of(source))
         if path.resolve() in {file.resolve() for file in files}:
             raise ConfigError(f"{path} is a log of this project", "Write to another file.")
-
-    def require_no_input(self, path: Path) -> None:
-        """Refuse to write over what is read: logs, and the settings themselves.
-
-        Raises
-        ------
-        ConfigError
-            If the path is one of these.
-        """
-        self.require_no_log(path)
         if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256:
             raise ConfigError(f"{path} holds the settings of this project", "Write to another.")
 

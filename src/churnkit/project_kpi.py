@@ -64,7 +64,7 @@ def kpi_project(
     """
     paths = {name: path for name, path in (("html", html), ("table", out)) if path is not None}
     for path in paths.values():
-        settings.require_no_log(path)
+        settings.require_no_input(path)
     if out is not None:
         ending_of(out)
     column = _column(settings, settings.calls.segment if segment is None else segment)

@@ -136,7 +136,7 @@ def simulate_lights(
     """
     lights = _asked(settings, policies)
     if html is not None:
-        settings.require_no_log(html)
+        settings.require_no_input(html)
     settings.load_features()
     question, schedule = settings.asked(), settings.schedule()
     progress("reading and sorting the logs")

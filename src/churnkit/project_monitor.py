@@ -61,7 +61,7 @@ def monitor_project(
         If the page would be written over a log.
     """
     if html is not None:
-        settings.require_no_log(html)
+        settings.require_no_input(html)
     settings.load_features()
     progress("loading the model")
     loaded, card, notes = _model(settings, model)

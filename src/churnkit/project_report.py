@@ -63,16 +63,19 @@ def report_project(
     DataError
         If nothing is published, or nothing for that day, or it is damaged.
     ConfigError
-        If there is no such language, or a file cannot be written where it should.
+        If there is no such language, or a file cannot be written where it should, or only over
+        another that is read.
     """
     speaks = settings.spoken(language)
     store = settings.score_store()
     day = str(as_of) if as_of is not None else _newest(store)
     told = _published(store, day)
     page = out or settings.report_path(settings.cutoff(day))
+    settings.require_no_input(page)
     spreadsheet = page.with_suffix(".csv")
-    for path in (page, spreadsheet):
-        settings.require_no_log(path)
+    if page.suffix.lower() == ".csv":
+        raise ConfigError(f"{page} is to hold the page and the list", "Name it .html.")
+    settings.require_no_input(spreadsheet)
     if known is None:
         known, lacking = _looked(settings, settings.cutoff(day), progress)
         told = {**told, "warnings": [*told["warnings"], *lacking]}
