@@ -65,6 +65,7 @@ def full() -> dict[str, Any]:
                      "changed": "risk went from 39% to 44%"}],
         "changes_total": 21,
         "planned": {"call": 400, "waiting": 4, "control": 9, "by_playbook": {},
+                    "by_channel": {"mail": 300, "call": 100},
                     "by_owner": dict.fromkeys(OWNERS, 40)},
         "kpis": kpis(),
         "watch": {**watch(), "outcomes": judged()["outcomes"]},
@@ -233,7 +234,7 @@ def test_export_holds_what_is_filtered_in_its_order_beyond_the_page(report, open
         "Rank": str(first["rank"]), "Customer": first["customer_id"], "Segment": first["segment"],
         "Light": "yellow", "Probability": f"{first['churn_probability']:g}",
         "Value at risk": f"{first['value_at_risk']:g}", "What to do": "personal call",
-        "Owner": first["owner"], "Due": first["due"],
+        "Owner": first["owner"], "Channel": first["channel"], "Due": first["due"],
     }  # fmt: skip
 
 
@@ -353,6 +354,11 @@ def test_print_shows_all_that_is_filtered_and_says_so(report, opened: Open):
     found.page.emulate_media(media="print")
     assert shown(found) == ids(light="red")
     assert found.page.locator(".printed").inner_text() == "Printed: 40 of 120 · Light: red"
+    found.page.emulate_media(media="screen")
+    choose(found, "Light", "all")
+    found.page.emulate_media(media="print")
+    assert shown(found) == ids()[:100]  # the rest is in the file
+    assert found.page.locator(".printed").inner_text() == "Printed: 100 of 120"
     visible = "nav:visible, button:visible, select:visible, input:visible"
     assert found.page.locator(".controls, .pager").locator(visible).count() == 0
     assert not found.page.locator("nav.parts").is_visible()
@@ -413,3 +419,29 @@ def test_a_row_of_the_list_weighs_less_than_a_kilobyte(summary, report, opened: 
     print(f"{whole / 1024:.0f} KB with {CALLS} calls, {bare / 1024:.0f} KB with one; "
           f"interactive after {ready:.0f} ms")  # fmt: skip
     assert (whole - bare) / (CALLS - 1) < 1024
+
+
+@pytest.mark.parametrize("code", ["en", "fa", "ar"])
+def test_no_window_must_be_scrolled_sideways(summary, opened: Open, tmp_path, code):
+    page = tmp_path / "report.html"
+    write_report(summary, page, language_named(code))
+    found = opened(page)
+    for width in (320, 721, 768, 901, 1060, 1061):
+        found.page.set_viewport_size({"width": width, "height": 900})
+        assert not found.too_wide, width
+
+
+def test_whoever_wants_less_motion_is_not_scrolled_smoothly(report, opened: Open):
+    for wish, behaviour in (("reduce", "auto"), ("no-preference", "smooth")):
+        found = opened(report, reduced_motion=wish)
+        style = "getComputedStyle(document.documentElement).scrollBehavior"
+        assert found.page.evaluate(style) == behaviour
+
+
+def test_on_paper_the_reasons_have_room(report, opened: Open):
+    found = opened(report, viewport={"width": 720, "height": 900})
+    found.page.emulate_media(media="print")
+    table, why = (found.page.locator(part).first.bounding_box() for part in (".calls", "td.why"))
+    assert table
+    assert why
+    assert why["width"] > 0.3 * table["width"]

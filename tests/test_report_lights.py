@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from test_report import HOSTILE, Reader, assert_harmless, shop
 
@@ -47,6 +49,7 @@ def second() -> dict[str, Any]:
             "call": 5_321,
             "waiting": 40,
             "control": 59,
+            "by_channel": {"mail": 5_298, "call": 23},
             "by_owner": {"anna": 23, "marketing": 5_298},
             "by_playbook": {"red_high": 23, "yellow_rest": 5_298},
         },
@@ -125,7 +128,7 @@ def test_each_rule_tells_for_whom_it_fired_and_what_it_changed(second):
 
 def test_a_call_tells_what_to_do_who_by_when_and_why_it_changed(second):
     text = text_of(second)
-    assert "personal call account owner 2025-01-02 17:00" in text
+    assert "personal call account owner call 2025-01-02 17:00" in text
     assert f"was ● green: {CAUSE}" in text
     second["calls"][0] |= {"action": "", "owner": "", "due": ""}
     assert "nothing is planned" in text_of(second)
@@ -216,6 +219,38 @@ def test_one_sentence_says_what_to_do_this_week(second):
     second["lights"][0]["value_at_risk"] = None
     assert "of 5,321 customers, the most urgent first." in text_of(second)
     assert "there is nobody to call" in text_of({**second, "calls": [], "calls_total": 0})
+
+
+def test_the_first_is_due_at_the_earliest_time_of_the_list(second):
+    second["calls"][-1]["due"] = "2025-01-01T09:00:00+00:00"
+    assert "the first by 2025-01-01 09:00;" in text_of(second).replace(" ;", ";")
+
+
+def test_calls_and_mails_are_counted_apart(second):
+    assert "mail 5,298 call 23" in text_of(second)
+    del second["planned"]["by_channel"]  # of a run that is older
+    assert "mail 5,298" not in text_of(second)
+
+
+@pytest.mark.parametrize(
+    ("red_now", "red_then", "told"),
+    [(50, 10, "50% of the customers are red now, 10% were at the test of 2024-10-31"),
+     (10, 50, "10% of the customers are red now, 50% were"), (22, 20, ""), (60, 46, "")],
+)  # fmt: skip
+def test_another_share_of_red_than_at_the_test_is_warned_of(red_now, red_then, told):
+    from churnkit.project import _unlike_the_test
+
+    scores = SimpleNamespace(
+        lights=SimpleNamespace(level=np.repeat([2, 0], [red_now, 100 - red_now]))
+    )
+    lights = [
+        {"light": "red", "customers": red_then},
+        {"light": "green", "customers": 100 - red_then},
+    ]
+    card = {"lights": lights, "trials": [{"cutoff": "2024-10-31"}]}
+    assert _unlike_the_test(scores, card).startswith(told)
+    assert bool(_unlike_the_test(scores, card)) == bool(told)
+    assert _unlike_the_test(scores, {**card, "lights": []}) == ""
 
 
 def test_logs_that_are_missing_are_named(second):

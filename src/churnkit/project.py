@@ -39,6 +39,7 @@ from churnkit.lights import (
     Evidence,
     Override,
     TrafficLight,
+    level_of,
     require_features,
 )
 from churnkit.logs import CustomerLogs, Inspection, Texts
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NAMED = 5
+_LIGHTS_MOVED, _LIGHTS_TIMES = 0.15, 1.5  # so many more, or fewer, are red than at the test
 _UNSEEN_DAYS = 7  # so long is no shop closed, nor a load late, without anybody noticing
 
 
@@ -121,7 +123,7 @@ def check_project(
         If the page would be written over a log.
     """
     if html is not None:
-        settings.require_no_log(html)
+        settings.require_no_input(html)
     settings.load_features()
     progress("checking the logs")
     found = inspect_logs(
@@ -201,7 +203,7 @@ def build_project(
         If a cutoff precedes all events.
     """
     ending = ending_of(out)
-    settings.require_no_log(out)
+    settings.require_no_input(out)
     settings.load_features()
     if settings.engine.name == "spark":
         return _build_on_spark(settings, cutoffs, out, ending, progress)
@@ -459,7 +461,7 @@ def backtest_project(
         If nothing can be tested.
     """
     if html is not None:
-        settings.require_no_log(html)
+        settings.require_no_input(html)
     settings.load_features()
     left_out = untreated(settings)
     progress("reading and sorting the logs")
@@ -572,7 +574,7 @@ def score_project(
     told |= {name: str(path) for name, path in paths.items()}
     if settings.output.csv is not None:
         spreadsheet = settings.folder / settings.output.csv
-        settings.require_no_log(spreadsheet)
+        settings.require_no_input(spreadsheet)
         write_csv(file, spreadsheet)
         told["csv"] = str(spreadsheet)
     if settings.output.url is not None:  # last, since a store may refuse
@@ -596,7 +598,7 @@ def _summary(
     card, as_of = asked.card, asked.as_of
     told_of = (
         _careful(card), *card["warnings"], *scores.lights.warnings, _seen(card, as_of), unseen,
-        *_unmet(asked.overrides, scores), _unvalued(scores),
+        *_unmet(asked.overrides, scores), _unvalued(scores), _unlike_the_test(scores, card),
     )  # fmt: skip
     warnings = [*asked.warnings, *(warning for warning in told_of if warning)]
     return summarise(scores, card, logs, warnings, plan)
@@ -661,13 +663,32 @@ def _unvalued(scores: Scores) -> str:
     )
 
 
+def _unlike_the_test(scores: Scores, card: Mapping[str, Any]) -> str:
+    """A warning if far more or fewer customers are red than at the test of the model."""
+    then = {told["light"]: told["customers"] for told in card["lights"]}
+    if not sum(then.values()):
+        return ""
+    now, was = (
+        float((scores.lights.level == level_of("red")).mean()),
+        then.get("red", 0) / sum(then.values()),
+    )
+    if abs(now - was) < _LIGHTS_MOVED or max(now, was) < _LIGHTS_TIMES * min(now, was):
+        return ""
+    return (
+        f"{now:.0%} of the customers are red now, {was:.0%} were at the test of "
+        f"{card['trials'][-1]['cutoff']}: the season or the customers have changed, and the "
+        "probabilities may say too much or too little; the order of the list is surer than its "
+        "colours"
+    )
+
+
 def _require_apart(settings: Settings, report: Path, out: Path | None = None) -> None:
     """Refuse scores and a report that cannot be written, or only over something else."""
-    settings.require_no_log(report)
+    settings.require_no_input(report)
     if out is None:
         return
     ending_of(out)
-    settings.require_no_log(out)
+    settings.require_no_input(out)
     if out.resolve() == report.resolve():
         raise ConfigError(f"{report} is to hold the scores and the report", "Name two files.")
 

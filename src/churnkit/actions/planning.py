@@ -32,6 +32,7 @@ _ARMS = (TREATED, CONTROL)
 _AT_ONCE = 100_000
 _LIGHTS = ("green", *ACTED_ON)
 _NO_COLUMNS: Mapping[str, np.ndarray] = MappingProxyType({})
+_COUNTED = ("channel", "playbook")
 
 
 @dataclass(frozen=True)
@@ -208,8 +209,8 @@ def counted(run: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``call``, ``waiting`` and ``control``; of those acted on now ``by_owner``, by name, and
-        ``by_playbook``, most first.
+        ``call``, ``waiting`` and ``control``; of those acted on now ``by_owner``, by name,
+        ``by_channel`` and ``by_playbook``, most first.
     """
     now = run[run["listed"] == CALL]
     return {
@@ -217,7 +218,7 @@ def counted(run: pd.DataFrame) -> dict[str, Any]:
         "waiting": int((run["listed"] == WAITING).sum()),
         "control": int((run["arm"] == CONTROL).sum()),
         "by_owner": {str(k): int(n) for k, n in now["owner"].value_counts().sort_index().items()},
-        "by_playbook": {str(k): int(n) for k, n in now["playbook"].value_counts().items()},
+        **{f"by_{name}": _most_first(now[name].value_counts()) for name in _COUNTED},
     }
 
 
@@ -225,14 +226,18 @@ def tally(plan: Mapping[str, Texts]) -> dict[str, Any]:
     """What `counted` tells of a run, from what `planned` gave."""
     listed, arm = plan["listed"], plan["arm"]
     now = listed.code == listed.words.index(CALL)
-    owners, playbooks = (_counts(plan[name].where(now)) for name in ("owner", "playbook"))
     return {
         "call": int(now.sum()),
         "waiting": int((listed.code == listed.words.index(WAITING)).sum()),
         "control": int((arm.code == arm.words.index(CONTROL)).sum()),
-        "by_owner": dict(sorted(owners.items())),
-        "by_playbook": dict(sorted(playbooks.items(), key=lambda entry: -entry[1])),
+        "by_owner": dict(sorted(_counts(plan["owner"].where(now)).items())),
+        **{f"by_{name}": _most_first(_counts(plan[name].where(now))) for name in _COUNTED},
     }
+
+
+def _most_first(counts: Mapping[Any, int] | pd.Series[int]) -> dict[str, int]:
+    """What is counted, the most first, and of as many the first by name."""
+    return {str(k): int(n) for k, n in sorted(counts.items(), key=lambda e: (-e[1], str(e[0])))}
 
 
 def _counts(texts: Texts) -> dict[str, int]:

@@ -8,6 +8,8 @@ from typing import Any
 from churnkit.report.charts import SHAPES
 from churnkit.report.wording import code
 
+_KEYS = ("owner", "segment", "reason", "channel")
+
 
 def listing(
     calls: Sequence[Mapping[str, Any]], rules: Iterable[Mapping[str, Any]]
@@ -24,14 +26,14 @@ def listing(
     Returns
     -------
     dict
-        ``light``, ``owner``, ``segment``, ``reason``: the values there are, and ``codes``: for
-        each row the places of its four values in these.
+        ``light``, ``owner``, ``segment``, ``reason``, ``channel``: the values there are, and
+        ``codes``: for each row the places of its values in these.
     """
     says = {rule["name"]: rule["says"] for rule in rules}
     there = {call["light"] for call in calls}
     told: dict[str, list[str]] = {
         "light": [light for light in SHAPES if light in there],
-        **{key: sorted({call[key] for call in calls}) for key in ("owner", "segment", "reason")},
+        **{key: sorted({call[key] for call in calls}) for key in _KEYS},
     }
     places = {key: {value: k for k, value in enumerate(values)} for key, values in told.items()}
     codes = [" ".join(str(places[key][call[key]]) for key in told) for call in calls]

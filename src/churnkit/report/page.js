@@ -5,6 +5,7 @@
   const root = document.documentElement;
   root.classList.add("js");
 
+  const PRINTED = 100;
   const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
   const digit = (d) => String("۰۱۲۳۴۵۶۷۸۹".indexOf(d) >= 0 ? "۰۱۲۳۴۵۶۷۸۹".indexOf(d) : "٠١٢٣٤٥٦٧٨٩".indexOf(d));
   const fold = (text) => text.normalize("NFKC").toLowerCase().replace(/[۰-۹٠-٩]/g, digit)
@@ -61,6 +62,8 @@
       page = Math.min(Math.max(page, 0), pages - 1);
       const first = page * n;
       rows.forEach((row) => row.classList.add("off"));
+      rows.forEach((row) => row.classList.remove("late"));
+      matched.slice(PRINTED).forEach((row) => row.classList.add("late"));
       matched.slice(first, first + n).forEach((row) => row.classList.remove("off"));
       list.classList.add("ready");
       const told = {
@@ -80,7 +83,8 @@
       if (search.value.trim()) chosen.push(`${named(search)}: ${search.value.trim()}`);
       $("clear").disabled = !chosen.length;
       $("printed").textContent = [$("count").dataset.none === $("count").textContent
-        ? $("count").textContent : fill($("printed").dataset.says, told), ...chosen].join(" · ");
+        ? $("count").textContent : fill($("printed").dataset.says, { ...told, n: number(Math.min(PRINTED, matched.length)) }),
+        ...chosen].join(" · ");
     }
 
     function sort(column, ways) {

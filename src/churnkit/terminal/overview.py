@@ -21,7 +21,7 @@ _WAY: Mapping[str, str] = {
     "calls": "who calls whom, and by when",
     "run": "all of it every night, and whether anything is off",
 }
-_LOOK: Mapping[str, str] = {"demo": "a simulated shop, the whole way in a minute"}
+_LOOK: Mapping[str, str] = {"demo": "a simulated shop, the whole way in two minutes"}
 _THEN: Mapping[str, str] = {
     "report": "a page for everybody",
     "explain": "why this customer",
