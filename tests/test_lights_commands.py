@@ -214,6 +214,18 @@ def test_calls_are_written_for_each_owner(project, ledger):
     assert len(hooks) == found["call"] == len(now)
 
 
+def test_lists_of_other_settings_are_warned_of(project):
+    assert told("calls", "--as-of", DAYS[2], "--out", "crm")["warnings"] == []
+    settings = project / "churnkit.toml"
+    written = settings.read_text(encoding="utf-8")
+    try:
+        settings.write_text(written + "\n# 30 a week would do\n", encoding="utf-8")
+        (warned,) = told("calls", "--as-of", DAYS[2], "--out", "crm")["warnings"]
+    finally:
+        settings.write_text(written, encoding="utf-8")
+    assert f"churnkit.toml has changed since the run of {DAYS[2]}" in warned
+
+
 def test_calls_of_a_day_without_a_run(project):
     assert "there is no run of 2024-04-02" in refused(3, "calls", "--as-of", "2024-04-02")
 

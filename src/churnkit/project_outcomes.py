@@ -57,8 +57,8 @@ def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) 
     Returns
     -------
     dict
-        ``as_of``, ``call`` and ``waiting`` (customers), ``by_owner`` and ``paths``; with a store in
-        [output] also ``table``.
+        ``as_of``, ``call`` and ``waiting`` (customers), ``by_owner``, ``by_channel``, ``warnings``
+        and ``paths``; with a store in [output] also ``table``.
 
     Raises
     ------
@@ -71,7 +71,8 @@ def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) 
     counts = counted(run)
     told = {
         "as_of": str(as_of),
-        **{name: counts[name] for name in ("call", "waiting", "by_owner")},
+        **{name: counts[name] for name in ("call", "waiting", "by_owner", "by_channel")},
+        "warnings": _planned_otherwise(settings, as_of),
         "paths": {name: str(path) for name, path in paths.items()},
     }
     if settings.output.url is not None:
@@ -79,6 +80,18 @@ def export_calls(settings: Settings, as_of: Cutoff, folder: Path | None = None) 
         export_table(run, url, table)
         told["table"] = f"{Address.parse(url)}, table {table}"
     return told
+
+
+def _planned_otherwise(settings: Settings, as_of: Cutoff) -> list[str]:
+    """A warning if the settings have changed since the run that the lists follow."""
+    try:
+        planned = settings.score_store().manifest(str(as_of)).told.get("config")
+    except ChurnkitError:
+        return []  # the ledger may outlive what was published
+    if planned in (None, settings.sha256):
+        return []
+    what = f"churnkit.toml has changed since the run of {as_of}, and the lists are those of the run"
+    return [f"{what}: churnkit score --as-of {as_of} plans anew"]
 
 
 def deeds_of(settings: Settings) -> Deeds:

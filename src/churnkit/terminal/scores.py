@@ -167,6 +167,8 @@ def _deed(call: Mapping[str, Any]) -> str:
 def show_calls(told: Mapping[str, Any], config: Path | str | None = None) -> None:
     """Who has how many to act on, and what was written."""
     console = out()
+    for warning in told["warnings"]:
+        note(f"Warning: {warning}")
     waiting = f"; {told['waiting']:,} wait for want of time" if told["waiting"] else ""
     console.print(f"As of {told['as_of']}: {some(told['call'], 'customer')} to act on{waiting}.\n")
     console.print(table("Owners", ["owner", "customers"], told["by_owner"].items()))
