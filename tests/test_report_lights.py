@@ -233,24 +233,19 @@ def test_calls_and_mails_are_counted_apart(second):
 
 
 @pytest.mark.parametrize(
-    ("red_now", "red_then", "told"),
-    [(50, 10, "50% of the customers are red now, 10% were at the test of 2024-10-31"),
-     (10, 50, "10% of the customers are red now, 50% were"), (22, 20, ""), (60, 46, "")],
+    ("now", "then", "told"),
+    [(0.6, 0.4, "60% of the customers are expected to churn now, 40% were at the test of 2024-"),
+     (0.2, 0.4, "20% of the customers are expected to churn now, 40%"), (0.5, 0.4, "")],
 )  # fmt: skip
-def test_another_share_of_red_than_at_the_test_is_warned_of(red_now, red_then, told):
+def test_another_level_than_at_the_test_is_warned_of(now, then, told):
     from churnkit.project import _unlike_the_test
 
-    scores = SimpleNamespace(
-        lights=SimpleNamespace(level=np.repeat([2, 0], [red_now, 100 - red_now]))
-    )
-    lights = [
-        {"light": "red", "customers": red_then},
-        {"light": "green", "customers": 100 - red_then},
-    ]
-    card = {"lights": lights, "trials": [{"cutoff": "2024-10-31"}]}
+    scores: Any = SimpleNamespace(probability=np.array([now - 0.1, now + 0.1]))
+    groups = [{"predicted": 0.0, "customers": 1}, {"predicted": then * 4 / 3, "customers": 3}]
+    card = {"calibration": groups, "trials": [{"cutoff": "2024-10-31"}]}
     assert _unlike_the_test(scores, card).startswith(told)
     assert bool(_unlike_the_test(scores, card)) == bool(told)
-    assert _unlike_the_test(scores, {**card, "lights": []}) == ""
+    assert _unlike_the_test(scores, {**card, "calibration": []}) == ""
 
 
 def test_logs_that_are_missing_are_named(second):

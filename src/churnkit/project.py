@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from churnkit.audit import Audit, audit
 from churnkit.clock import (
     Cutoff,
@@ -39,7 +41,6 @@ from churnkit.lights import (
     Evidence,
     Override,
     TrafficLight,
-    level_of,
     require_features,
 )
 from churnkit.logs import CustomerLogs, Inspection, Texts
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NAMED = 5
-_LIGHTS_MOVED, _LIGHTS_TIMES = 0.15, 1.5  # so many more, or fewer, are red than at the test
+_LEVEL_MOVED = 0.15  # so much higher or lower is the mean probability than at the test
 _UNSEEN_DAYS = 7  # so long is no shop closed, nor a load late, without anybody noticing
 
 
@@ -203,7 +204,8 @@ def build_project(
         If a cutoff precedes all events.
     """
     ending = ending_of(out)
-    settings.require_no_input(out)
+    if settings.engine.name != "spark":  # which writes a folder
+        settings.require_no_input(out)
     settings.load_features()
     if settings.engine.name == "spark":
         return _build_on_spark(settings, cutoffs, out, ending, progress)
@@ -664,18 +666,16 @@ def _unvalued(scores: Scores) -> str:
 
 
 def _unlike_the_test(scores: Scores, card: Mapping[str, Any]) -> str:
-    """A warning if far more or fewer customers are red than at the test of the model."""
-    then = {told["light"]: told["customers"] for told in card["lights"]}
-    if not sum(then.values()):
+    """A warning if far more or fewer are expected to churn than at the test of the model."""
+    then = [group["predicted"] for group in card["calibration"]]
+    if not then:
         return ""
-    now, was = (
-        float((scores.lights.level == level_of("red")).mean()),
-        then.get("red", 0) / sum(then.values()),
-    )
-    if abs(now - was) < _LIGHTS_MOVED or max(now, was) < _LIGHTS_TIMES * min(now, was):
+    customers = [group["customers"] for group in card["calibration"]]
+    now, was = float(scores.probability.mean()), float(np.average(then, weights=customers))
+    if abs(now - was) < _LEVEL_MOVED:
         return ""
     return (
-        f"{now:.0%} of the customers are red now, {was:.0%} were at the test of "
+        f"{now:.0%} of the customers are expected to churn now, {was:.0%} were at the test of "
         f"{card['trials'][-1]['cutoff']}: the season or the customers have changed, and the "
         "probabilities may say too much or too little; the order of the list is surer than its "
         "colours"
