@@ -29,7 +29,7 @@ SENTENCE, FORM = "sentence", "form"
 
 ALL = ("",)
 TOLD: dict[str, tuple[str, ...]] = {
-    "changes.py": ("causes", "_of_the_rules", "_of_the_score"),
+    "changes.py": ("causes", "_of_the_rules", "_of_the_score", "rules_turned"),
     "challenge.py": ("compare", "_compared", "_says"),
     "coverage.py": (
         "_WRITTEN",

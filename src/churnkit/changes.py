@@ -8,7 +8,7 @@ they decided it then or now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -235,13 +235,7 @@ class Change:
             yield said or "the override ended"
         if said:
             return  # a person decides, whatever the rules say
-        fired, fired_then = self.lights.fired[row], self._fired_then[row]
-        for name in fired:
-            if name not in fired_then:
-                yield f"{self._says[name]}: fired"
-        for name in fired_then:
-            if name not in fired:
-                yield f"{self._says.get(name, name)}: ended"
+        yield from rules_turned(self._fired_then[row], self.lights.fired[row], self._says)
 
     @cached_property
     def _fired_then(self) -> list[list[str]]:
@@ -317,6 +311,24 @@ class Change:
         now = self.features.where(np.array(rows, dtype=np.intp))
         told = all_moves(self.model, self.then.where(then), now, exact=self.exact)
         return dict(zip(rows, told, strict=True))
+
+
+def rules_turned(then: Sequence[str], now: Sequence[str], says: Mapping[str, str]) -> Iterator[str]:
+    """Which rules came and went.
+
+    Parameters
+    ----------
+    then, now
+        Names of the rules that fired at the earlier and at the later moment.
+    says
+        Rule → its reason; a rule that is no more is told by its name.
+    """
+    for name in now:
+        if name not in then:
+            yield f"{says[name]}: fired"
+    for name in then:
+        if name not in now:
+            yield f"{says.get(name, name)}: ended"
 
 
 def transitions(before: Before, lights: Lights) -> dict[str, dict[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from churnkit.audit.sample import only
+from churnkit.changes import rules_turned
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError
 from churnkit.explain import Reason, moves, why
@@ -264,12 +265,7 @@ def _causes(
         digits = 1 if f"{shares[0]:.0%}" == f"{shares[1]:.0%}" else 0
         before, after = (f"{share:.{digits}%}" for share in shares)
         yield f"risk went from {before} to {after}{moved}"
-    for name in now["fired"]:
-        if name not in was["fired"]:
-            yield f"{says[name]}: fired"
-    for name in was["fired"]:
-        if name not in now["fired"]:
-            yield f"{says[name]}: ended"
+    yield from rules_turned(was["fired"], now["fired"], says)
 
 
 def _shown(state: Mapping[str, Any]) -> dict[str, Any]:

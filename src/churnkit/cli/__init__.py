@@ -13,6 +13,7 @@ from churnkit.cli.application import (
     AsOf,
     Config,
     Json,
+    Language,
     app,
     features,
     lights,
@@ -450,10 +451,7 @@ def explain(
     weeks: Annotated[
         int, typer.Option(min=0, max=104, help="So many weeks back the story tells scores.")
     ] = 12,
-    language: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="Language of the page; by default that of [output]."),
-    ] = None,
+    language: Language = None,
     config: Config = TOML,
     as_json: Json = False,
 ) -> None:

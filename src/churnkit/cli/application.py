@@ -69,6 +69,12 @@ Config = Annotated[
     Path, typer.Option("--config", help="The settings of the project.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for programs.")]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--language", metavar="CODE", help="Language of the page; by default that of [output]."
+    ),
+]
 AsOf = Annotated[
     str,
     typer.Option(

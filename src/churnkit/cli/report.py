@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from churnkit.cli.application import TOML, Config, Json, app
+from churnkit.cli.application import TOML, Config, Json, Language, app
 from churnkit.cli.values import published_days
 
 
@@ -28,10 +28,7 @@ def report(
     calls: Annotated[
         int, typer.Option(min=0, max=100_000, help="So many calls at most are on the page.")
     ] = 1000,
-    language: Annotated[
-        str | None,
-        typer.Option(metavar="CODE", help="Language of the page; by default that of [output]."),
-    ] = None,
+    language: Language = None,
     config: Config = TOML,
     as_json: Json = False,
 ) -> None:

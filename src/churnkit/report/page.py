@@ -91,7 +91,6 @@ def environment(language: Language = ENGLISH) -> Environment:
         code=wording.code,
         said=language.said,
         day=partial(_moment, language=language),
-        moment=partial(_moment, language=language),
         plain=wording.plain,
         css=_css,
     )
