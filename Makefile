@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types docs messages quality ingest features model recipes reasons spend scoring lights year page site pictures clean
+.PHONY: help demo test fuzz lint types docs messages quality ingest features model recipes reasons spend scoring lights year page reliability site pictures clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -78,6 +78,9 @@ year: $(VENV)/run.stamp ## A year of weekly nights with planted events: what is 
 
 page: $(VENV)/test.stamp ## What the report of 100,000 customers weighs, and how soon it can be used.
 	$(BIN)/python benchmarks/page.py
+
+reliability: $(VENV)/test.stamp ## Try every line of docs/reliability.md at full length, and write what was seen there.
+	$(BIN)/python docs/reliability.py
 
 clean: ## Remove the environment and everything the demo made.
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # One core for each worker: two threads of two workers would wait for each other most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import needs
 import pytest
 import stores
 from hypothesis import HealthCheck
@@ -58,6 +59,7 @@ HEAVY = (
     *("test_docs", "test_real_quality", "test_cli", "test_engines", "test_project_engines"),
     *("test_release", "test_models_commands", "test_kernel", "test_scoring_blocks", "test_propose"),
     *("test_rolling", "test_scaffold", "test_published_scores", "test_history"),
+    *("test_docs_pages",),
 )
 
 
@@ -100,9 +102,9 @@ def server(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="session")
 def java() -> None:
     """What Spark needs; the test is skipped where it is not."""
-    pytest.importorskip("pyspark")
+    needs.package("spark", "pyspark")
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
-        pytest.skip("there is no Java")
+        needs.missing("spark", "there is no Java")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 from uuid import uuid4
 
+import needs
 import pytest
 
 from churnkit.sources.stores.address import Address
@@ -166,7 +167,7 @@ _made: list[Store] = []
 @cache
 def postgres() -> Postgres:
     """The PostgreSQL of the tests; the test is skipped where there is none."""
-    pytest.importorskip("adbc_driver_postgresql")
+    needs.package("postgres", "adbc_driver_postgresql")
     return _kept(POSTGRES, Postgres)
 
 
@@ -183,7 +184,10 @@ def _kept(url: str, kind: Any) -> Any:
         socket.create_connection((host, port), timeout=2).close()
         _made.append(kind())
         return _made[-1]
-    pytest.skip(f"nothing listens at {host}:{port}")
+    why = f"nothing listens at {host}:{port}"
+    if kind is Postgres:
+        needs.missing("postgres", why)
+    pytest.skip(why)
 
 
 def sweep() -> None:

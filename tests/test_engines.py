@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import needs
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -754,7 +755,7 @@ def test_without_pyspark_the_extra_is_named(monkeypatch):
 
 
 def test_without_java_that_is_said(tmp_path):
-    pytest.importorskip("pyspark")
+    needs.package("spark", "pyspark")
     code = (
         "from churnkit.engines.spark import spark_session\n"
         "from churnkit.errors import ConfigError\n"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from pathlib import Path
 
+import needs
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -184,7 +185,7 @@ def test_spark_writes_the_same_table_and_says_no_more_than_others(here, java):
 
 
 def test_without_java_that_is_said(here, tmp_path):
-    pytest.importorskip("pyspark")
+    needs.package("spark", "pyspark")
     done = spoken(*BUILD, "f.parquet", "--config", settings("spark"), JAVA_HOME=str(tmp_path))
     assert done.returncode == 2
     assert "Install Java 17 or later" in done.stderr
