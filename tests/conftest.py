@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import needs
+import pandas as pd
 import pytest
 import stores
 from hypothesis import HealthCheck
@@ -143,6 +144,30 @@ def question() -> Question:
 @pytest.fixture(scope="session")
 def schedule() -> Schedule:
     return Schedule(every=28, cutoffs=5, tests=2)
+
+
+def customers_of(shop: Shop, first: str, last: str) -> dict[str, pd.DataFrame]:
+    """The logs of some customers, by name."""
+    frames = {log: getattr(shop, log) for log in ("purchases", "activity", "surveys")}
+    return {log: f[f["customer_id"].between(first, last)] for log, f in frames.items()}
+
+
+@pytest.fixture(scope="session")
+def few(shop: Shop) -> dict[str, pd.DataFrame]:
+    """The logs of three hundred customers."""
+    return customers_of(shop, "C00200", "C00499")
+
+
+@pytest.fixture(scope="session")
+def crowd(shop: Shop) -> dict[str, pd.DataFrame]:
+    """The logs of five hundred, the three hundred among them."""
+    return customers_of(shop, "C00100", "C00599")
+
+
+@pytest.fixture(scope="session")
+def few_scores(few: dict[str, pd.DataFrame], model: ChurnModel) -> Scores:
+    """Scores of the three hundred as of 2024-04-14."""
+    return score(model, read_logs(**few), Cutoff.parse("2024-04-14"))
 
 
 @pytest.fixture(scope="session")

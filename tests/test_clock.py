@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -389,50 +385,3 @@ def test_the_heuristic_lets_other_comparisons_be(source):
 def test_only_the_clock_compares_timestamps(module):
     found = compared_times(module.read_text(encoding="utf-8"))
     assert bool(found) == (module == PACKAGE / "clock.py"), found
-
-
-# ── The machine's zone does not matter ──────────────────────────────────────────────────────
-
-BUILD = """
-import json, sys
-import pandas as pd
-from churnkit.clock import Cutoff
-from churnkit.features import build_features
-from churnkit.logs import Contract
-from churnkit.sources import read_logs
-
-ts = ["2024-01-01", "2024-02-29 23:59:59", "2024-03-01", "2024-02-29T20:29:59Z"]
-purchases = pd.DataFrame({"customer_id": list("abcd"), "ts": ts, "amount": [1, 2, 3, 4]})
-naive = pd.to_datetime(ts[:3], format="ISO8601")
-visits = pd.DataFrame({"customer_id": list("abc"), "ts": naive, "event": "visit"})
-aware = pd.to_datetime(["2024-02-29T20:29:59Z", "1960-01-01T00:00:00Z"])
-answers = pd.DataFrame({"customer_id": list("ab"), "ts": aware, "instrument": "nps", "score": 9})
-contract = Contract(zone="Asia/Tehran", max_rejected_share=0.5)
-logs = read_logs(purchases, visits, answers, contract=contract)
-features = build_features(logs, Cutoff.parse("2024-03-01", "Asia/Tehran"))
-times = [events.ts.tolist() for events in logs.events.values()]
-print(json.dumps([times, features.to_frame().to_csv(), logs.rejected["found"].to_pylist()]))
-"""
-
-
-def built_under(machine_zone):
-    run = subprocess.run(
-        [sys.executable, "-c", BUILD],
-        env=os.environ | {"TZ": machine_zone},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
-
-
-def test_the_zone_of_the_machine_changes_nothing():
-    (bought, visited, answered), table, set_aside = built_under("UTC")
-    assert bought[0] == Cutoff.parse("2024-01-01", "Asia/Tehran").us
-    assert visited == bought[:3]
-    assert answered == bought[3:]
-    assert len(table.splitlines()) == 1 + 3  # c bought and came at the cutoff itself
-    assert set_aside == ["1960-01-01 00:00:00+00"]
-    for machine_zone in ("America/New_York", "Pacific/Auckland"):
-        assert built_under(machine_zone) == [[bought, visited, answered], table, set_aside]
