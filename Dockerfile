@@ -2,14 +2,17 @@
 # How to build and run it: docs/docker.md.
 
 FROM python:3.11.14-slim-bookworm AS build
-# uv builds and is not in the image that runs.
-RUN pip install --no-cache-dir uv==0.13.9
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 WORKDIR /src
+# What builds is not in the image that runs. Every package comes by its hash.
+COPY requirements-release.lock requirements.lock ./
+RUN pip install --no-cache-dir --require-hashes --requirement requirements-release.lock
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN uv venv /opt/churnkit
-RUN uv pip install --no-cache --python /opt/churnkit/bin/python '.[mysql,postgres]'
+RUN uv pip install --no-cache --python /opt/churnkit/bin/python --require-hashes --requirement requirements.lock
+RUN python -m build --wheel --no-isolation --outdir dist
+RUN uv pip install --no-cache --python /opt/churnkit/bin/python --no-deps --no-index dist/*.whl
 
 FROM python:3.11.14-slim-bookworm
 # LightGBM computes in parallel with it.

@@ -4,10 +4,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+QUIETLY := --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install $(QUIETLY)
+# What makes and checks releases has an environment of its own.
+TOOLS := build/tools
+COMPILE := $(TOOLS)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+# LOCKED=1 tests with the versions of the lock file, and only if their hashes are those.
+LOCKED ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fuzz lint types docs messages quality ingest features model recipes reasons spend scoring lights year page reliability site pictures clean
+.PHONY: help demo test fuzz fuzz-parsers lint types docs messages quality ingest features model recipes reasons curve spend scoring lights year page reliability site pictures lock audit dist sbom clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -20,6 +27,10 @@ test: $(VENV)/test.stamp ## Run the tests.
 
 fuzz: $(VENV)/test.stamp ## Run the properties on examples that no run has seen.
 	$(BIN)/python -m pytest -n auto --hypothesis-profile=new -m hypothesis
+
+fuzz-parsers: $(VENV)/fuzz.stamp ## Fuzz each hand-written parser for a minute by what it covers.
+	for parser in tests/fuzz/corpus/*; do \
+	  $(BIN)/python tests/fuzz/coverage_guided.py $$(basename $$parser) || exit 1; done
 
 lint: $(VENV)/test.stamp ## Check style and format.
 	$(BIN)/ruff check .
@@ -64,6 +75,9 @@ recipes: $(VENV)/run.stamp ## Every choice of the recipe against its alternative
 reasons: $(VENV)/run.stamp ## Reasons attributed by path against exact ones: speed and agreement.
 	$(BIN)/python benchmarks/reasons.py
 
+curve: $(VENV)/run.stamp ## What more rows are worth, and what spreading them over processes costs.
+	$(BIN)/python benchmarks/learning_curve.py
+
 spend: $(VENV)/run.stamp ## Expected spend of who stays: the run rate, gamma-gamma and trees, on later tests.
 	$(BIN)/python benchmarks/spend.py
 
@@ -82,6 +96,29 @@ page: $(VENV)/test.stamp ## What the report of 100,000 customers weighs, and how
 reliability: $(VENV)/test.stamp ## Try every line of docs/reliability.md at full length, and write what was seen there.
 	$(BIN)/python docs/reliability.py
 
+lock: $(TOOLS)/stamp ## Bring the lock files to pyproject.toml; UPGRADE=1 takes the newest versions.
+	$(COMPILE) pyproject.toml --extra mysql --extra postgres --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra test --no-emit-package churnkit --constraint requirements.lock --output-file requirements-test.lock
+	$(COMPILE) --group release --output-file requirements-release.lock
+
+audit: $(TOOLS)/stamp ## Ask PyPI whether anything that is locked has a known fault; needs the network.
+	$(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+	  --requirement requirements.lock --requirement requirements-test.lock --requirement requirements-release.lock
+
+dist: $(TOOLS)/stamp ## Build the sdist and the wheel in dist/, with locked tools.
+	rm -rf dist
+	$(TOOLS)/bin/python -m build --no-isolation --outdir dist
+
+sbom: dist ## List what is in a release, as CycloneDX JSON in build/churnkit.cdx.json.
+	$(PYTHON) -m venv --clear build/locked
+	build/locked/bin/python -m pip install $(QUIETLY) --require-hashes --requirement requirements.lock
+	build/locked/bin/python -m pip install $(QUIETLY) --no-deps --no-index dist/*.whl
+	build/locked/bin/python -m pip uninstall $(QUIETLY) --yes pip setuptools
+	build/locked/bin/python -c 'import churnkit; print("s/^dynamic = .*/version = \"" + churnkit.__version__ + "\"/")' \
+	  | sed -f /dev/stdin pyproject.toml > build/pyproject.toml
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject build/pyproject.toml --output-reproducible --validate \
+	  --output-file build/churnkit.cdx.json build/locked/bin/python
+
 clean: ## Remove the environment and everything the demo made.
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -95,7 +132,17 @@ $(VENV)/run.stamp: pyproject.toml | $(BIN)/python
 	$(INSTALL) --editable .
 	@touch $@
 
+$(VENV)/fuzz.stamp: $(VENV)/test.stamp
+	$(INSTALL) --editable '.[fuzz]'
+	@touch $@
+
 $(VENV)/test.stamp: pyproject.toml | $(BIN)/python
 	@echo "Installing churnkit with its test tools into $(VENV); this takes a few minutes the first time."
-	$(INSTALL) --editable '.[test]'
+	$(if $(LOCKED),$(INSTALL) --require-hashes --requirement requirements-test.lock)
+	$(INSTALL) $(if $(LOCKED),--no-deps) --editable '.[test]'
 	@touch $@ $(VENV)/run.stamp
+
+$(TOOLS)/stamp: requirements-release.lock
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python -m pip install $(QUIETLY) --require-hashes --requirement requirements-release.lock
+	@touch $@

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from churnkit import bundle
-from churnkit.atomic import AlreadyThere, whole_file, whole_folder
+from churnkit.atomic import AlreadyThere, scratch_folder, whole_file, whole_folder
 from churnkit.challenge import Comparison, compare
 from churnkit.clock import Cutoff
 from churnkit.errors import BundleError, ChurnkitError, ConfigError
@@ -35,6 +35,7 @@ from churnkit.report.evidence import drawings
 from churnkit.training import Training, card_text
 
 _POINTER = "champion.json"
+_NAME = re.compile(r"[^./\\\0][^/\\\0]*")
 
 
 @dataclass(frozen=True)
@@ -367,8 +368,8 @@ def _number_of_champion(registry: Registry) -> str | None:
 @contextmanager
 def _fetched(named: str, registry: Registry) -> Iterator[tuple[Path, Version]]:
     """A copy of the bundle of a version, which is gone afterwards."""
-    with tempfile.TemporaryDirectory() as copied:
-        yield registry.fetch(named, Path(copied))
+    with scratch_folder() as copied:
+        yield registry.fetch(named, copied)
 
 
 def _loaded(path: Path, version: Version) -> tuple[ChurnModel, dict[str, Any]]:
@@ -430,8 +431,14 @@ def _copy(path: Path, new: Path) -> None:
 
 
 def _named(version: Version) -> str:
-    """The name that the folder of its bundle had where it was trained."""
-    return Path(version.tags.get("bundle", "")).name or "bundle"
+    """The name that the folder of its bundle had where it was trained, if it can be one here."""
+    name = Path(version.tags.get("bundle", "")).name
+    return name if _is_name(name) else "bundle"
+
+
+def _is_name(text: str) -> bool:
+    """Whether a folder may be called so: nothing that leads elsewhere, or hides."""
+    return _NAME.fullmatch(text) is not None
 
 
 def _is_bundle(path: Path, sha256: str) -> bool:
@@ -456,6 +463,8 @@ def _pointed_at(folder: Path) -> tuple[Path, str, str | None] | None:
         return None
     try:
         told = json.loads(pointer.read_text(encoding="utf-8"))
+        if not _is_name(told["bundle"]):
+            raise ValueError(f"{told['bundle']!r} is no name of a bundle")
         return folder / told["bundle"], str(told["version"]), told.get("sha256")
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{pointer} cannot be read: {error!r}", "Run churnkit train.") from error

@@ -14,10 +14,11 @@ from churnkit.config import json_schema
 from churnkit.errors import ConfigError
 from churnkit.labels import Question
 from churnkit.logs import SCHEMAS
+from churnkit.older_settings import VERSION
 from churnkit.sections import ALLOWED_BY_DEFAULT, QuestionSection
 from churnkit.sources import FileSource, Source, SqlSource, connect, source_of
 from churnkit.sources.proposal import Proposal, propose
-from churnkit.sources.stores.address import require_no_password
+from churnkit.sources.stores.address import Address, require_no_password
 
 SCHEMA_NAME = "churnkit.schema.json"
 
@@ -67,7 +68,7 @@ def write_config(
     sources = {log: _source(given, log) for log, given in files.items()}
     proposals = []
     for log, source in sources.items():
-        with connect() as con:
+        with connect(reads=source.files()) as con:
             proposals.append(propose(con, log, source))
     _write(path.with_name(SCHEMA_NAME), json.dumps(json_schema(), indent=1) + "\n")
     lines = _rendered(path.resolve().parent, proposals, question)
@@ -93,6 +94,7 @@ def _rendered(
 ) -> Iterator[str]:
     yield f"#:schema ./{SCHEMA_NAME}"
     yield "# How churnkit reads your logs and what it is asked. Relative paths begin here."
+    yield f"version = {VERSION}  # of the keys of this file"
     yield ""
     yield "[question]"
     yield f'churn = {_toml(question.churn)}  # "no_purchase", "no_activity" or "event"'
@@ -111,6 +113,7 @@ def _rendered(
     yield "[quality]"
     yield from _quality(proposals)
     yield ""
+    yield from _security(folder, [proposal.source for proposal in proposals])
     yield from _DEFAULTS.splitlines()
 
 
@@ -220,6 +223,26 @@ def _quality(proposals: Sequence[Proposal]) -> Iterator[str]:
             "counted."
         )
     yield f"max_rejected_share = {limit:g}  # more faulty rows than this stop the run"
+
+
+def _security(folder: Path, sources: Sequence[Source]) -> Iterator[str]:
+    """The folders outside that of the project which somebody named on the command line."""
+    outside = sorted({str(place) for place in _outside(folder, sources)})
+    if outside:
+        yield "[security]"
+        yield f"folders = [{', '.join(map(_toml, outside))}]  # what may be read besides this one"
+        yield ""
+
+
+def _outside(folder: Path, sources: Sequence[Source]) -> Iterator[Path]:
+    for source in sources:
+        files = source.files()
+        if isinstance(source, SqlSource) and (address := Address.parse(source.url)).is_file:
+            files = [folder / address.database]
+        for file in files:
+            place = file.resolve().parent
+            if not place.is_relative_to(folder):
+                yield place
 
 
 _DEFAULTS = """\

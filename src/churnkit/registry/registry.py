@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churnkit.atomic import scratch_folder
 from churnkit.errors import ConfigError
 from churnkit.registry.mlmodel import BUNDLE, MODEL, write_model
 from churnkit.registry.record import Record
@@ -110,9 +110,9 @@ class Registry:
             run = client.create_run(self._experiment(client), run_name=bundle.name)
             with _failed_if_not_completed(client, run.info.run_id):
                 _fill(client, run.info.run_id, told)
-                with tempfile.TemporaryDirectory() as made:
-                    write_model(Path(made), bundle, told.inputs, run.info.run_id)
-                    client.log_artifacts(run.info.run_id, made, MODEL)
+                with scratch_folder() as made:
+                    write_model(made, bundle, told.inputs, run.info.run_id)
+                    client.log_artifacts(run.info.run_id, str(made), MODEL)
                 client.set_terminated(run.info.run_id)
                 return self._register(client, run, bundle, told)
 
@@ -364,7 +364,8 @@ def _tell_of_logs(client: MlflowClient, run: str, told: Record) -> None:
         DatasetInput(
             Dataset(
                 name=log["log"],
-                digest=log["sha256"][:32],  # MLflow has no room for more; the profile has
+                # MLflow has no room for more, and none for nothing; the profile has.
+                digest=(log["sha256"] or "not taken")[:32],
                 source_type="local",
                 source=json.dumps({"uri": log["source"]}),
                 profile=json.dumps(log),

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any, Protocol
 
-from churnkit.errors import ConfigError, DataError
+from churnkit.errors import DataError
 from churnkit.logs import Contract, Inspection, Logs, Rows, collect, inspect
-from churnkit.logs.collect import collect_on_disk
-from churnkit.logs.sql import literal
+from churnkit.logs.collect import collect_on_disk, forgotten_rows
 from churnkit.logs.store import StoredLogs
 from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE
 from churnkit.progress import Progress, silent
+from churnkit.sources.engine import connect, private_folder
 from churnkit.sources.faults import engine_faults
 from churnkit.sources.files import FileSource
 from churnkit.sources.frames import FrameSource
+from churnkit.sources.spark import SparkSource
 from churnkit.sources.stores import SqlSource
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "FileSource",
     "FrameSource",
     "Source",
+    "SparkSource",
     "SqlSource",
     "connect",
     "engine_faults",
@@ -34,6 +35,7 @@ __all__ = [
     "open_logs",
     "private_folder",
     "read_logs",
+    "rows_left_out",
     "source_of",
 ]
 
@@ -44,6 +46,9 @@ class Source(Protocol):
     @property
     def name(self) -> str:
         """How messages call the source."""
+
+    def files(self) -> Sequence[Path]:
+        """The files that the engine may read for it; none if it brings its rows itself."""
 
     def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
         """Make the rows readable as a table of the connection, to be scanned repeatedly."""
@@ -155,6 +160,20 @@ def open_logs(
         yield logs
 
 
+def rows_left_out(
+    sources: Mapping[str, Source], contract: Contract, memory_limit: str | None = None
+) -> dict[str, int]:
+    """Log → rows of people who were forgotten and whom it still holds.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `read_logs`.
+    """
+    with _attached(sources, memory_limit) as (con, tables):
+        return {log: forgotten_rows(con, log, rows, contract) for log, rows in tables.items()}
+
+
 def inspect_logs(
     sources: Mapping[str, Source],
     contract: Contract,
@@ -203,7 +222,8 @@ def _attached(
         raise DataError(
             "there is neither a purchases nor an activity log", "Give at least one of the two."
         )
-    with connect(memory_limit, spill) as con, engine_faults(sources.values()):
+    files = [file for source in sources.values() for file in source.files()]
+    with connect(memory_limit, spill, reads=files) as con, engine_faults(sources.values()):
         yield con, {log: source.attach(con, log) for log, source in sources.items()}
 
 
@@ -221,62 +241,3 @@ def source_of(rows: Any, log: str) -> Source:
 def _are_paths(rows: Any) -> bool:
     is_list = isinstance(rows, list | tuple) and bool(rows)
     return is_list and all(isinstance(path, str | Path) for path in rows)
-
-
-@contextmanager
-def private_folder(within: Path | str | None = None) -> Iterator[Path]:
-    """A new folder that is removed at the end, by default where temporary files go.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be made there.
-    """
-    try:
-        made = TemporaryDirectory(prefix="churnkit-", dir=within)
-    except OSError as error:
-        raise ConfigError(
-            f"the spill folder {within or gettempdir()} cannot be written ({error.strerror})",
-            "Name a folder that exists, may be written and has room.",
-        ) from error
-    with made as folder:
-        yield Path(folder)
-
-
-@contextmanager
-def connect(
-    memory_limit: str | None = None, spill: Path | str | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection in memory whose session zone is UTC, whatever the machine's is.
-
-    What does not fit into memory goes into a private folder, within ``spill`` if it is given,
-    that is removed at the end; nothing is fetched from a network.
-
-    Raises
-    ------
-    ConfigError
-        If the spill folder cannot be written, or the memory limit is no amount of memory.
-    """
-    import duckdb
-
-    with private_folder(spill) as folder, duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
-        con.execute(f"SET temp_directory = {literal(str(folder))}")
-        if memory_limit is not None:
-            _limit_memory(con, memory_limit)
-        # The engine goes on while a batch that it handed over is being looked at.
-        con.execute("SET streaming_buffer_size = '64MB'")
-        con.execute("SET autoinstall_known_extensions = false")
-        con.execute("SET autoload_known_extensions = false")
-        yield con
-
-
-def _limit_memory(con: duckdb.DuckDBPyConnection, amount: str) -> None:
-    import duckdb
-
-    try:
-        con.execute(f"SET memory_limit = {literal(amount)}")
-    except duckdb.Error as error:
-        raise ConfigError(
-            f"memory_limit = {amount!r} is no amount of memory", 'Write it like "4GB".'
-        ) from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from churnkit.errors import DataError
@@ -23,6 +25,10 @@ class FrameSource:
 
     frame: Any
     name: str
+
+    def files(self) -> Sequence[Path]:
+        """None: it is in memory."""
+        return ()
 
     def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
         """Make the frame readable as a table of the connection."""

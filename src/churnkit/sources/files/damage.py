@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from churnkit.errors import DataError
+from churnkit.logs.profile.finding import outline
 
 if TYPE_CHECKING:
     from churnkit.sources.files.delimited import Dialect
@@ -129,5 +130,6 @@ def _row_fault(row: list[str], columns: int) -> str:
 
 
 def _shown(row: list[str]) -> str:
-    told = "".join(c if c.isprintable() else "\ufffd" for c in "; ".join(row))
+    # Whoever reads the log of a run need not know what a customer is called, or did.
+    told = "; ".join(map(outline, row))
     return told if len(told) <= 80 else told[:79] + "…"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import Rows, distinct_names
 from churnkit.logs.sql import literal
+from churnkit.sources.engine import this_file
 from churnkit.sources.files.damage import LONGEST_ROW, broken_line, last_line_must_end
 from churnkit.sources.files.encoding import Encoding, Sure, encoding_of
 from churnkit.sources.files.stack import Stack
@@ -193,8 +194,3 @@ def _scan(plain: Path, dialect: Dialect) -> str:
         "quote = '\"', escape = '\"', nullstr = '', compression = 'none', "
         f"max_line_size = {LONGEST_ROW}, hive_partitioning = false)"
     )
-
-
-def this_file(path: Path) -> str:
-    """SQL string of a path, whose signs are no pattern."""
-    return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))

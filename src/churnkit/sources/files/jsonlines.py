@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from churnkit.errors import DataError
 from churnkit.logs.rows import Rows, distinct_names
 from churnkit.logs.sql import listed, quoted
+from churnkit.sources.engine import this_file
 from churnkit.sources.files.damage import engine_says
-from churnkit.sources.files.delimited import this_file
 from churnkit.sources.files.encoding import encoding_of
 from churnkit.sources.files.stack import Stack
 from churnkit.sources.files.text import as_utf8, head_of

@@ -15,6 +15,8 @@ from pathlib import Path
 # Fields of a page header, and types of Thrift's compact protocol, by their numbers.
 _COMPRESSED_SIZE, _CRC = 3, 4
 _TRUE, _FALSE, _BYTE, _I64, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 6, 7, 8, 9, 10, 12
+_WIDTHS = {_TRUE: 1, _FALSE: 1, _BYTE: 1, _DOUBLE: 8}  # of the elements of a list, in bytes
+_LONGEST = 63  # bits of a number
 
 
 def wrong_page(path: Path, chunks: Sequence[tuple[int, int]]) -> int | None:
@@ -77,7 +79,7 @@ def _after(content: mmap.mmap, position: int, kind: int) -> int:
     if kind in (_TRUE, _FALSE):
         return position
     if kind in (_BYTE, _DOUBLE):
-        return position + (1 if kind == _BYTE else 8)
+        return position + _WIDTHS[kind]
     if kind <= _I64:
         return _varint(content, position)[1]
     if kind == _BINARY:
@@ -95,8 +97,10 @@ def _after_list(content: mmap.mmap, position: int) -> int:
     position += 1
     if size == 15:
         size, position = _varint(content, position)
-    for _ in range(size):
-        position = position + 1 if kind in (_TRUE, _FALSE) else _after(content, position, kind)
+    if kind in _WIDTHS:  # a damaged size may be larger than any file
+        return position + size * _WIDTHS[kind]
+    for _ in range(size):  # each is a byte at least, so that the end of the file is the end of it
+        position = _after(content, position, kind)
     return position
 
 
@@ -111,4 +115,6 @@ def _varint(content: mmap.mmap, position: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << shift
         shift += 7
         position += 1
+        if shift > _LONGEST:
+            raise IndexError("a number without end")
     return value | byte << shift, position + 1

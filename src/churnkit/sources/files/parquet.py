@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from churnkit.errors import DataError
 from churnkit.logs.rows import Rows, free_name
 from churnkit.logs.sql import literal, quoted
+from churnkit.sources.engine import connect, this_file
 from churnkit.sources.files.damage import engine_says
-from churnkit.sources.files.delimited import this_file
 from churnkit.sources.files.pages import wrong_page
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def damaged_file(files: Sequence[Path]) -> tuple[Path, str] | None:
     """The first file that cannot be read to its end, and what the engine says of it."""
     import duckdb
 
-    with duckdb.connect() as con:
+    with connect(reads=files) as con:
         for path in files:
             try:
                 con.execute(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import Rows
+from churnkit.reach import Reach
 from churnkit.sources.files.delimited import Dialect, dialect_of, stack_delimited
 from churnkit.sources.files.excel import stack_books
 from churnkit.sources.files.jsonlines import stack_json
@@ -51,12 +52,15 @@ class FileSource:
         What separates the columns of delimited text; by default the header line tells.
     sheet
         The only sheet to read of a book; by default all with the header of the first.
+    reach
+        Where files may be, links in their paths followed; by default anywhere.
     """
 
     path: Path | str | Sequence[Path | str]
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
+    reach: Reach | None = None
 
     @property
     def name(self) -> str:
@@ -107,11 +111,15 @@ class FileSource:
         ------
         DataError
             If there is none, or one cannot be read.
+        ConfigError
+            If one is out of reach.
         """
         if not self._paths():
             raise DataError("no file is named", "Name one file at least.")
         found = list(dict.fromkeys(file for path in self._paths() for file in _meant(path)))
         for file in found:
+            if self.reach is not None:
+                self.reach.require_path(file, "a log")
             _must_be_readable(file)
         return found
 
@@ -141,7 +149,7 @@ class FileSource:
             return None
         if paths[0].is_dir():
             return paths[0]
-        return Path(*takewhile(lambda part: not _PATTERN.search(part), paths[0].parts))
+        return before_pattern(paths[0])
 
     def _kind(self, files: Sequence[Path]) -> str:
         kind = _kind_of(files[0])
@@ -156,6 +164,11 @@ class FileSource:
                     f"{self.name}: `{option}` is not for files of this kind", "Leave it out."
                 )
         return kind
+
+
+def before_pattern(path: Path) -> Path:
+    """The folder in which a pattern begins; the path itself if it is none."""
+    return Path(*takewhile(lambda part: not _PATTERN.search(part), path.parts))
 
 
 def _meant(path: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from churnkit.errors import DataError
+from churnkit.logs.sql import spill_folder
 from churnkit.sources.files.magic import must_be_text
 
 if TYPE_CHECKING:
@@ -103,15 +104,10 @@ def as_utf8(
         return
     import tempfile
 
-    with tempfile.NamedTemporaryFile(dir=_temporary(con)) as copy:
+    with tempfile.NamedTemporaryFile(dir=spill_folder(con)) as copy:
         for text in _pieces(path, encoding, one_line_end):
             _write(copy.file, text.encode(errors="replace"), path)
         yield Path(copy.name)
-
-
-def _temporary(con: duckdb.DuckDBPyConnection) -> str | None:
-    [(folder,)] = con.execute("SELECT current_setting('temp_directory')").fetchall()
-    return folder if Path(folder).is_dir() else None
 
 
 def _pieces(path: Path, encoding: str, one_line_end: bool) -> Iterator[str]:
