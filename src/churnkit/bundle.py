@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +35,7 @@ from churnkit.estimators import (
     restored,
     restored_spend,
 )
+from churnkit.estimators.tree_text import MOST_LEAVES, checked_trees
 from churnkit.features import FeatureSpec
 from churnkit.labels import Question
 from churnkit.model import ChurnModel
@@ -46,14 +45,6 @@ _READABLE = (3, FORMAT)  # the format before told no expected spend: last year's
 _MANIFEST, _MODEL = "manifest.json", "model.json"
 _CARD, _CARD_TEXT = "card.json", "card.md"
 _BOOSTER = re.compile(r"booster-\d+\.txt")
-_LINKS = ("split_feature", "decision_type", "left_child", "right_child")
-_OF_SPLITS = (*_LINKS, "split_gain", "internal_value", "internal_weight", "internal_count")
-_OF_LEAVES = ("leaf_weight", "leaf_count")
-_MOST_LEAVES = 1024  # LightGBM walks down a tree by recursion
-_PLAIN_NUMBERS = re.compile(r"(?:inf|[-+.0-9e ])*")  # a missing value alone splits at "inf"
-_TREE_LINE = re.compile(r"[a-z_]+=[^=]*")
-_CATEGORICAL = 1  # the bit of a decision type under which a threshold is an index of categories
-_WORD = 2**32  # categories are bits of words of 32
 
 
 def save(model: ChurnModel, folder: Path, told: Mapping[str, Any], card_text: str) -> Path:
@@ -149,7 +140,7 @@ def verify(folder: Path) -> dict[str, str]:
         If they do not.
     """
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(_regular(folder / _MANIFEST).decode("utf-8"))
         digests, written = dict(manifest["sha256"]), manifest["format"]
     except (OSError, *_UNREADABLE) as error:
         raise BundleError(f"{folder} is not a model bundle ({error!r})", _TRAIN_AGAIN) from error
@@ -191,6 +182,8 @@ _UNREADABLE = (
     ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
 _LONGEST = 36_500  # days
+_TRIED = (0.5, 7.0, 1e4, 0.0, -1e4, 1e12)
+"""What a model is asked about when it is loaded, beside missing values."""
 _TRAIN_AGAIN = "Use an intact copy, or train anew with churnkit train."
 
 
@@ -213,7 +206,7 @@ def _is_booster(name: str) -> bool:
 
 def _verified(path: Path, expected: str) -> str:
     try:
-        content = path.read_bytes()
+        content = _regular(path)
     except OSError as error:
         raise BundleError(f"{path} cannot be read: {error}", _TRAIN_AGAIN) from error
     if hashlib.sha256(content).hexdigest() != expected:
@@ -224,6 +217,13 @@ def _verified(path: Path, expected: str) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BundleError(f"{path} is no text: {error}", _TRAIN_AGAIN) from error
+
+
+def _regular(path: Path) -> bytes:
+    """What is in a file; a pipe or a device in its place might never end."""
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path.name} is no file")
+    return path.read_bytes()
 
 
 def _parts(model: ChurnModel) -> tuple[dict[str, Any], list[str]]:
@@ -244,10 +244,11 @@ def _parts(model: ChurnModel) -> tuple[dict[str, Any], list[str]]:
     boosters = [(b, columns + estimator.columns_added) for b in estimator.boosters()]
     boosters += [(b, columns) for b in (model.spend.boosters() if model.spend else ())]
     try:
-        texts = [_checked_trees(b.model_to_string(), known) for b, known in boosters]
+        texts = [checked_trees(b.model_to_string(), known) for b, known in boosters]
     except ValueError as error:
         raise BundleError(
-            f"the model cannot be kept: {error}", f"Train with up to {_MOST_LEAVES} leaves a tree."
+            f"the model cannot be kept: {error}",
+            f"Train with up to {MOST_LEAVES} leaves a tree, and a LightGBM that churnkit knows.",
         ) from error
     return told, texts
 
@@ -262,7 +263,7 @@ def _estimators(
     texts = [files[f"booster-{k}.txt"] for k in range(sum(map(_is_booster, files)))]
     first, spend = told["estimator"]["boosters"], told.get("spend")
     known = [columns + (added if k < first else 0) for k in range(len(texts))]
-    trees = [_checked_trees(text, n) for text, n in zip(texts, known, strict=True)]
+    trees = [checked_trees(text, n) for text, n in zip(texts, known, strict=True)]
     boosters = [lgb.Booster(model_str=text) for text in trees]
     if spend is None:
         return restored(told["estimator"], boosters), None
@@ -284,8 +285,10 @@ def _check_use(model: ChurnModel) -> None:
     """Refuse what would fail only when it scores: ValueError and the like tell what is wrong."""
     columns, question = len(model.names), model.question
     _require(all(isinstance(name, str) for name in model.names), "its columns have no names")
-    for days in (question.horizon_days, question.lookback_days):
-        _require(type(days) is int and days <= _LONGEST, f"{days!r} is no number of days")
+    windows = (days for days in model.spec.windows if days is not None)
+    for days in (question.horizon_days, question.lookback_days, *windows):
+        sound = type(days) is int and 1 <= days <= _LONGEST
+        _require(sound, f"{days!r} is no number of days")
     for part in (model.estimator, model.spend):
         horizon = getattr(part, "horizon_days", question.horizon_days)
         _require(horizon == question.horizon_days, "it answers for another horizon than asked")
@@ -294,98 +297,34 @@ def _check_use(model: ChurnModel) -> None:
         Cutoff.parse(cutoff)
     codes: list[int] = []
     if not model.spec.own:  # features of a project are known only once its file is read
+        made = {column.name for column in model.spec.columns()}
+        _require(made.issuperset(model.names), "it looks at columns that its features do not make")
         codes = list(model.spec.categorical(model.names))
-    known = np.full((3, columns), 0.5)
-    known[1:] = [[7.0], [1e4]]
-    known[:, codes] = [[0.0], [1.0], [2.0]]
+    known = np.repeat([[np.nan], *([value] for value in _TRIED)], columns, axis=1)
+    known[1:, codes] = np.arange(len(_TRIED))[:, None]
     with np.errstate(all="ignore"):
-        for rows in (np.full((1, columns), np.nan), known):
-            if model.spend is not None:
-                spent = model.spend.predict(rows, np.full(len(rows), 100.0))
-                sound = spent.shape == (len(rows),) and np.isfinite(spent).all()
-                _require(bool(sound and (spent >= 0).all()), "it tells no spend of every customer")
-            for told in ("decision_function", "contributions"):
-                found = getattr(model.estimator, told)(rows)
-                shape = (len(rows),) if told == "decision_function" else rows.shape
-                _require(found.shape == shape, f"it gives a {told} of another shape")
-                _require(np.isfinite(found).all(), f"it gives no {told} for every customer")
+        for rows in (known[:1], known[1:]):  # some kinds look for missing values in all rows first
+            _check_numbers(model, rows)
+
+
+def _check_numbers(model: ChurnModel, rows: np.ndarray) -> None:
+    """Refuse a model that does not tell of every row what there is to tell."""
+    log_odds, by_path = model.estimator.explained(rows)
+    found = {
+        "log-odds": (log_odds, (len(rows),)),
+        "approximate contributions": (by_path, rows.shape),
+        "contributions": (model.estimator.contributions(rows), rows.shape),
+    }
+    if model.spend is not None:
+        spent = model.spend.predict(rows, np.full(len(rows), 100.0))
+        found["spend"] = (np.where(spent < 0, np.nan, spent), (len(rows),))
+    for what, (numbers, shape) in found.items():
+        _require(numbers.shape == shape, f"it gives {what} of another shape")
+        _require(bool(np.isfinite(numbers).all()), f"it gives no {what} for every customer")
 
 
 def _no_number(text: str) -> float:
     raise ValueError(f"it holds {text}")
-
-
-def _checked_trees(text: str, features: int) -> str:
-    """The part of a LightGBM text that holds the trees, once it is known to be sound.
-
-    LightGBM believes the sizes, lengths and indices that it is told: it would follow them out of
-    its memory, or in a circle. ValueError or KeyError tells what is wrong.
-    """
-    _require(text.isascii() and not {"\r", "\0"} & set(text), "the trees are no plain text")
-    start = text.index("\nTree=") + 1
-    told = _pairs(text[:start].split("\n"))
-    kind = told["num_class"], told["num_tree_per_iteration"], told["max_feature_idx"]
-    _require(kind == ("1", "1", str(features - 1)), "the trees are for other features")
-    for k, size in enumerate(_numbers(told["tree_sizes"], int)):
-        _check_tree(text[start : start + size], k, features)
-        start += size
-    _require(text.startswith("end of trees\n", start), "the trees are cut off")
-    # What follows are parameters of the training, which LightGBM reads no more carefully, and
-    # which may differ between machines that train the same trees.
-    return text[:start] + "end of trees\n"
-
-
-def _check_tree(text: str, k: int, features: int) -> None:
-    first, *lines = text.removesuffix("\n\n\n").split("\n")
-    # LightGBM looks for the next "=", be it on another line, and reads 22 lines at most.
-    plain = all(map(_TREE_LINE.fullmatch, lines)) and len(lines) <= 20
-    _require(first == f"Tree={k}" and plain, f"tree {k} is cut off")
-    told = _pairs(lines)
-    numbers = {name: _numbers(value, float) for name, value in told.items()}
-    leaves, splits = len(numbers["leaf_value"]), len(numbers["threshold"])
-    kind = told["num_leaves"], told["is_linear"]
-    _require(kind == (str(leaves), "0"), f"tree {k} is of another kind")
-    categories = range(_sets_of_categories(told, k))
-    _require(splits + 1 == leaves <= _MOST_LEAVES, f"tree {k} has {leaves} leaves")
-    _require(all(map(math.isfinite, numbers["leaf_value"])), f"tree {k} gives infinite scores")
-    if splits:
-        short = [n for n in _OF_SPLITS if len(numbers[n]) != splits]
-        short += [n for n in _OF_LEAVES if len(numbers[n]) != leaves]
-        _require(not short, f"tree {k} has odd lengths: {short}")
-    links = (_numbers(told[name], int) for name in _LINKS)
-    nodes = zip(range(splits), numbers["threshold"], *links, strict=True)
-    for node, threshold, feature, decision, *children in nodes:
-        # Nodes are numbered as they were split, so every child comes after its parent.
-        sound = all(node < child < splits or -leaves <= child < 0 for child in children)
-        inside = 0 <= feature < features
-        known = threshold in categories or not decision & _CATEGORICAL
-        _require(sound and inside and known, f"tree {k} points outside of itself")
-
-
-def _sets_of_categories(told: Mapping[str, str], k: int) -> int:
-    """How many sets of categories the splits of a tree name, once all of them are sound."""
-    (sets,) = _numbers(told["num_cat"], int)
-    if not sets:
-        return 0
-    bounds, words = (_numbers(told[name], int) for name in ("cat_boundaries", "cat_threshold"))
-    whole = len(bounds) == sets + 1 and bounds[0] == 0 and bounds[-1] == len(words)
-    rising = all(one < next_one for one, next_one in pairwise(bounds))
-    plain = all(0 <= word < _WORD for word in words)
-    _require(whole and rising and plain, f"tree {k} has odd categories")
-    return len(bounds) - 1
-
-
-def _numbers(text: str, read: Callable[[str], Any]) -> list[Any]:
-    # Python would read "1_0" as ten, where LightGBM reads one and then nothing.
-    _require(_PLAIN_NUMBERS.fullmatch(text) is not None, f"no numbers: {text[:20]!r}")
-    return [read(number) for number in text.split()]
-
-
-def _pairs(lines: Iterable[str]) -> dict[str, str]:
-    pairs = [line.partition("=")[::2] for line in lines if line]
-    told = dict(pairs)
-    _require(len(told) == len(pairs), "a line stands twice")
-    return told
 
 
 def _require(sound: bool, otherwise: str) -> None:

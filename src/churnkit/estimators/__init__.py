@@ -40,6 +40,7 @@ KINDS: dict[str, type[BinaryClassifier]] = {
     kind.__name__: kind for kind in (ChurnClassifier, PlainRule, BgNbd, Hazard, Blend, Calibrated)
 }
 """Every kind of estimator by its class name, as `BinaryClassifier.told` has it."""
+_DEEPEST = 4  # the numbers of all levels are multiplied
 
 
 def restored(told: Mapping[str, Any], boosters: Sequence[Any]) -> BinaryClassifier:
@@ -50,6 +51,14 @@ def restored(told: Mapping[str, Any], boosters: Sequence[Any]) -> BinaryClassifi
     KeyError, TypeError, ValueError
         If they do not make one.
     """
+    if _levels(told) > _DEEPEST:
+        raise ValueError(f"estimators lie more than {_DEEPEST} deep in one another")
     if len(boosters) != told["boosters"]:
         raise ValueError(f"{len(boosters)} boosters where {told['boosters']!r} are told of")
     return KINDS[told["kind"]].restored(told["parameters"], told["state"], boosters)
+
+
+def _levels(told: Mapping[str, Any]) -> int:
+    state = told["state"]
+    inside = [*state.get("members", ()), *(state[k] for k in ("estimator",) if k in state)]
+    return 1 + max(map(_levels, inside), default=0)

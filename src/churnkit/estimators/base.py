@@ -14,11 +14,18 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 FLOATS = (np.float64, np.float32)
 """The types of a matrix that is taken as it comes; any other becomes float64."""
 _ROWS_AT_A_TIME = 16_384
+_LARGEST = 1e30  # no fit gives more, and what is made of such numbers is still finite
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
     """Probability of given log-odds, shape kept."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * log_odds)))
+
+
+def require_fitted(sound: Any, otherwise: str) -> None:
+    """ValueError, if what was fitted is not sound."""
+    if not sound:
+        raise ValueError(otherwise)
 
 
 def steady_product(matrix: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -138,7 +145,15 @@ class BinaryClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         for name in cls._fitted:
             value = np.asarray(state[name], dtype=np.float64)
             setattr(estimator, name, value if value.ndim else float(value))
+        estimator._check_restored()
         return estimator
+
+    def _check_restored(self) -> None:
+        """Refuse what no fit gives; a subclass adds what it knows. ValueError tells what is odd."""
+        for name in self._fitted:
+            found = np.abs(getattr(self, name))
+            require_fitted((found <= _LARGEST).all(), f"{name} is not finite, or far too large")
+        require_fitted(self.classes_.shape == (2,), "there are not two classes")
 
     def _checked(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

@@ -109,6 +109,7 @@ class Blend(BinaryClassifier):
             raise ValueError("there are boosters that no member of the blend tells of")
         unfitted = [clone(member) for member in members]
         estimator = super().restored({**parameters, "members": unfitted}, state, ())
+        estimator.weights_ = _shares(estimator.weights_.tolist(), len(members))
         estimator.members_ = members
         return estimator
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from scipy.optimize import minimize
 
-from churnkit.estimators.base import BinaryClassifier, sigmoid
+from churnkit.estimators.base import BinaryClassifier, require_fitted, sigmoid
 
 _LOG_BOUNDS = (-7.0, 12.0)
 _STARTS = tuple(product((0.3, 1.0, 3.0), ((0.5, 3.0), (1.0, 1.0))))
@@ -18,6 +18,7 @@ _STARTS = tuple(product((0.3, 1.0, 3.0), ((0.5, 3.0), (1.0, 1.0))))
 _HISTORIES_AT_START = 4_000
 _LONGEST = 1e9
 _SURELY_ALIVE = -1e-12
+_LEAST = 1e-30
 _COLUMNS = 3
 
 
@@ -86,7 +87,7 @@ class BgNbd(BinaryClassifier):
             classes, or the horizon is not positive.
         """
         X, target, weight = self._checked_to_fit(X, y, sample_weight)
-        self._require_columns(X)
+        self._require_columns(X.shape[1])
         rows = np.ones(len(X)) if weight is None else weight
         rate = np.average(target, weights=rows)
         if not 0 < rate < 1:
@@ -136,10 +137,21 @@ class BgNbd(BinaryClassifier):
         """The three columns, exactly enough for logarithms of nearly equal numbers."""
         return X[:, self._chosen()].astype(np.float64)
 
-    def _require_columns(self, X: np.ndarray) -> None:
-        if len(self.columns) != _COLUMNS or not set(self.columns) <= set(range(X.shape[1])):
+    def _check_restored(self) -> None:
+        super()._check_restored()
+        whole = all(type(number) is int for number in (*self.columns, self.horizon_days))
+        require_fitted(whole, "columns and days are whole numbers")
+        self._require_columns(self.n_features_in_)
+        found = [getattr(self, name) for name in ("r_", "alpha_", "a_", "b_", "base_")]
+        require_fitted(not any(map(np.shape, found)), "there is one of each parameter")
+        require_fitted(min(found[:4]) >= _LEAST, "r, alpha, a and b are above zero")
+        require_fitted(np.shape(self.reference_) == (_COLUMNS,), "the reference is three means")
+
+    def _require_columns(self, features: int) -> None:
+        there = all(0 <= k < features for k in self.columns)
+        if len(self.columns) != _COLUMNS or not there:
             raise ValueError(
-                f"columns are {list(self.columns)}, and X has {X.shape[1]} feature(s): the "
+                f"columns are {list(self.columns)}, and X has {features} feature(s): the "
                 "positions of three columns of X are needed"
             )
         if self.horizon_days <= 0:

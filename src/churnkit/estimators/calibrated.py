@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_consistent_length
 
-from churnkit.estimators.base import BinaryClassifier
+from churnkit.estimators.base import BinaryClassifier, require_fitted
 
 _NO_PENALTY = 1e9
 
@@ -119,6 +119,11 @@ class Calibrated(BinaryClassifier):
         calibrated = super().restored({**parameters, "estimator": clone(inner)}, state, ())
         calibrated.estimator_ = inner
         return calibrated
+
+    def _check_restored(self) -> None:
+        super()._check_restored()
+        shapes = np.shape(self.slope_), np.shape(self.shift_)
+        require_fitted(shapes == ((), ()), "slope and shift are one number each")
 
     def _scaling(
         self, X: np.ndarray, target: np.ndarray, weight: np.ndarray | None, fold: np.ndarray

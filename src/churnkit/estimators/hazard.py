@@ -10,7 +10,13 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from churnkit.estimators.base import FLOATS, BinaryClassifier, sigmoid, steady_product
+from churnkit.estimators.base import (
+    FLOATS,
+    BinaryClassifier,
+    require_fitted,
+    sigmoid,
+    steady_product,
+)
 from churnkit.estimators.trees import ChurnClassifier
 
 _LEAST_RISK = 1e-12
@@ -165,6 +171,10 @@ class Hazard(BinaryClassifier):
         estimator = super().restored({**parameters, "trees": clone(trees)}, state, ())
         estimator.trees_ = trees
         return estimator
+
+    def _check_restored(self) -> None:
+        super()._check_restored()
+        require_fitted(np.shape(self.base_) == (), "the base is one number")
 
     def _edges(self) -> np.ndarray:
         """Where the steps begin, in days, and the end of the last one."""

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from churnkit.estimators.base import BinaryClassifier, steady_product
+from churnkit.estimators.base import BinaryClassifier, require_fitted, steady_product
 from churnkit.estimators.order import canonical_order
 
 _NO_SPREAD = 1e-9
+_LEAST_SCALE = 1e-30
 
 
 class PlainRule(BinaryClassifier):
@@ -96,6 +97,16 @@ class PlainRule(BinaryClassifier):
         told = np.zeros(shape)
         told[:, self._positions()] = standard * weights + missing * if_missing
         return told
+
+    def _check_restored(self) -> None:
+        super()._check_restored()
+        chosen, columns = self._positions(), range(self.n_features_in_)
+        require_fitted(all(type(k) is int and k in columns for k in chosen), "columns not there")
+        found = [np.shape(getattr(self, name)) for name in self._fitted]
+        one_each = (len(chosen),)
+        shapes = [one_each, one_each, (2 * len(chosen),), ()]
+        require_fitted(found == shapes, f"shapes {found} where {shapes} are needed")
+        require_fitted((np.asarray(self.scale_) >= _LEAST_SCALE).all(), "a scale is no spread")
 
     def _positions(self) -> list[int]:
         return list(range(self.n_features_in_) if self.columns is None else self.columns)

@@ -9,7 +9,7 @@ than its share. Approximate, for the rows that nobody looks at one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -89,13 +89,18 @@ def _leaves(root: dict[str, Any]) -> dict[int, np.ndarray]:
     _marked(root)
     ways = dict(_ways(root, {}))
     columns = sorted({column for way in ways.values() for column in way})
-    return {c: np.array([ways[k].get(c, 0.0) for k in range(len(ways))]) for c in columns}
+    return {c: _floats(ways[k].get(c, 0.0) for k in range(len(ways))) for c in columns}
 
 
 def _values(root: Mapping[str, Any]) -> np.ndarray:
     """The value of each leaf, by its number."""
     leaves = dict(_leaf_values(root))
-    return np.array([leaves[k] for k in range(len(leaves))])
+    return _floats(leaves[k] for k in range(len(leaves)))
+
+
+def _floats(numbers: Iterable[float]) -> np.ndarray:
+    # LightGBM prints a leaf of 0.0 as 0, and NumPy would make whole numbers of a tree of such.
+    return np.array(list(numbers), dtype=np.float64)
 
 
 def _leaf_values(node: Mapping[str, Any]) -> Iterator[tuple[int, float]]:

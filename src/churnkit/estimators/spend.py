@@ -31,6 +31,7 @@ _FLOOR = 0.5  # of the mean spend; a fifth measured as well, a twentieth worse
 _NEAR_ONE = 1e-6
 _MOST_CUSTOMERS = 20_000
 _SEED = 0
+_LEAST, _LARGEST = 1e-30, 1e30  # of what is read back; no fit gives less or more
 
 
 @dataclass(frozen=True)
@@ -341,7 +342,7 @@ def _checked(told: Mapping[str, Any]) -> GammaGamma:
     numbers = {name: tuple(map(float, told[name])) for name in ("purchases", "money")}
     sizes = len(columns), len(numbers["purchases"]), len(numbers["money"])
     whole = all(type(k) is int and k >= 0 for k in (*columns, days))
-    positive = all(0 < x < np.inf for values in numbers.values() for x in values)
+    positive = all(_LEAST <= x <= _LARGEST for values in numbers.values() for x in values)
     if sizes != (3, 4, 3) or not whole or not positive or numbers["money"][1] <= 1:
         raise ValueError("the gamma-gamma model of the spend has odd numbers")
     if days < 1:
@@ -353,7 +354,7 @@ def _checked(told: Mapping[str, Any]) -> GammaGamma:
 
 def _positive(told: Mapping[str, Any], name: str) -> float:
     value = float(told[name])
-    if not 0 < value < np.inf:
+    if not _LEAST <= value <= _LARGEST:
         raise ValueError(f"the {name} of the spend is {value}")
     return value
 

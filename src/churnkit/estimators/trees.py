@@ -220,6 +220,7 @@ class ChurnClassifier(BinaryClassifier):
         estimator = super().restored({**parameters, "threads": None}, state, ())
         if len(boosters) != estimator.seeds:
             raise ValueError(f"{len(boosters)} boosters for {estimator.seeds} seeds")
+        estimator._check_columns(estimator.n_features_in_)
         estimator.boosters_ = list(boosters)
         return estimator
 

@@ -143,9 +143,13 @@ def catalogue_in(file: Path) -> Catalogue:
     for message in told:
         _require_fitting(file, message)
     compiled = BytesIO()
-    write_mo(compiled, told)
-    compiled.seek(0)
-    return Catalogue(GNUTranslations(compiled), told.locale, tuple(_templates(told)))
+    try:
+        write_mo(compiled, told)
+        compiled.seek(0)
+        translations = GNUTranslations(compiled)
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be compiled: {error}", "Mend its header.") from error
+    return Catalogue(translations, told.locale, tuple(_templates(told)))
 
 
 def _read(file: Path) -> Catalog:
@@ -160,7 +164,7 @@ def _read(file: Path) -> Catalog:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} cannot be read: {error}", "It must be a PO file.") from error
-    except ValueError as error:
+    except (LookupError, TypeError, ValueError) as error:  # such as an encoding that is none
         raise ConfigError(f"{file} is no PO file: {error}", "Mend its header.") from error
 
 

@@ -62,6 +62,7 @@ _LETTERS_SURE = 8
 _LATIN = re.compile(r"[A-Za-z]")
 _KEEPS_ITS_PLACE = re.compile(r"[A-Za-z][\w .-]*(?<=\w)")
 _CODES = re.compile(r"[A-Za-z]\w*(?:, [A-Za-z]\w*)+")
+_DIGITS = 10  # of a number that is read
 _LARGE = 1_000_000  # fractions take the plural form of what is many
 
 
@@ -331,4 +332,4 @@ def _count(values: dict[str, str]) -> str:
 def _plural(count: str) -> int:
     """The number by which a plural form is chosen."""
     digits = count.replace(",", "").strip("<>−-+% \xa0")
-    return int(digits) if digits.isdigit() else _LARGE
+    return int(digits) if digits.isdecimal() and len(digits) < _DIGITS else _LARGE
