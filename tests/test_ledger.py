@@ -248,9 +248,10 @@ def test_a_run_that_fails_half_way_leaves_nothing(ledger, store, monkeypatch):
     assert len(ledger.read(NEXT)) == len(table_of(1))
 
 
-def test_no_row_is_ever_changed_or_removed():
+def test_no_row_is_ever_changed_or_removed_but_of_those_who_are_forgotten():
     source = Path(__file__).parents[1] / "src" / "churnkit" / "ledger"
-    told = "\n".join(path.read_text(encoding="utf-8") for path in source.glob("*.py"))
+    others = (path for path in source.glob("*.py") if path.name != "forgetting.py")
+    told = "\n".join(path.read_text(encoding="utf-8") for path in others)
     assert not re.search(r"\b(UPDATE|DELETE|TRUNCATE|DROP|MERGE|REPLACE)\b", told)
 
 

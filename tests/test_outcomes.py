@@ -135,16 +135,16 @@ def test_a_later_record_supersedes_and_the_earlier_one_is_kept(
 @pytest.mark.parametrize(
     ("row", "column", "says"),
     [
-        (f"ghost,{FIRST},yes,1", "customer_id", "'ghost' was never scored"),
-        (f"d,{FIRST},yes,1", "customer_id", f"'d' is not in the run of {FIRST}"),
+        (f"ghost,{FIRST},yes,1", "customer_id", "the customer was never scored"),
+        (f"d,{FIRST},yes,1", "customer_id", f"the customer is not in the run of {FIRST}"),
         (f",{FIRST},yes,1", "customer_id", "is empty, and should be an id"),
         ("a,2024-06-02,yes,1", "as_of", "there is no run of 2024-06-02 in the ledger"),
-        ("a,June,yes,1", "as_of", "is 'June', and should be a day"),
-        (f"a,{FIRST},perhaps,1", "done", "is 'perhaps', and should be yes or no"),
+        ("a,June,yes,1", "as_of", "looks like 'Xxxx', and should be a day"),
+        (f"a,{FIRST},perhaps,1", "done", "looks like 'xxxxxxx', and should be yes or no"),
         (f"a,{FIRST},,1", "done", "is empty"),
-        (f"a,{FIRST},yes,much", "cost", "is 'much', and should be an amount"),
-        (f"a,{FIRST},yes,-1", "cost", "is '-1'"),
-        (f"b,{FIRST},yes,1", "customer_id", "'b' stands in row 1 already"),
+        (f"a,{FIRST},yes,much", "cost", "looks like 'xxxx', and should be an amount"),
+        (f"a,{FIRST},yes,-1", "cost", "looks like '-9'"),
+        (f"b,{FIRST},yes,1", "customer_id", "the customer stands in row 1 already"),
     ],
 )
 def test_a_fault_is_named_and_nothing_is_recorded(

@@ -177,7 +177,7 @@ def test_other_columns_are_told_by_name(store: Store) -> None:
     ("rows", "reason"),
     [
         (frame().drop(columns="as_of"), "no 'as_of'"),
-        (frame(customers="aab"), "as_of '2024-05-15', customer_id 'a'"),
+        (frame(customers="aab"), "the key as_of, customer_id of row 2 is incomplete or stands"),
         (frame().assign(customer_id=["a", None, "c"]), "incomplete"),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_key_that_the_table_would_change_is_refused(postgres: Postgres, table:
         f"CREATE TABLE {table} (as_of date, customer_id int, PRIMARY KEY (as_of, customer_id))"
     )
     rows = pd.DataFrame({"as_of": [MAY, MAY], "customer_id": ["7", "007"]})
-    with pytest.raises(DataError, match="customer_id '007' does not stay the same"):
+    with pytest.raises(DataError, match="customer_id '999' does not stay the same"):
         write_table(rows, postgres.url, table)
     noon = pd.DataFrame({"as_of": [f"{MAY}T12:00:00+03:30"], "customer_id": ["7"]})
     with pytest.raises(DataError, match=r"as_of .* type date"):

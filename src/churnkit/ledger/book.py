@@ -45,6 +45,9 @@ class Book(Protocol):
     def writing(self) -> AbstractContextManager[Session]:
         """Add to it: all that the block adds, or nothing if it fails. Nobody else writes then."""
 
+    def wipe(self) -> None:
+        """Leave nothing on the disk of what was deleted."""
+
 
 def require_known(session: Session, says: str) -> bool:
     """Whether the tables are there.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churnkit.atomic import made_folder
+from churnkit.atomic import made_folder, whole_file
 from churnkit.errors import Busy, ChurnkitError, ConfigError, DataError
 from churnkit.ledger.book import make_tables, require_known
 from churnkit.logs.sql import literal, quoted
+from churnkit.sources.engine import opened_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,6 +24,7 @@ _TAKEN = ("Could not set lock", "Conflicting lock", "different configuration")
 _NO_ROOM = ("No space left", "File too large", "Read-only file system", "Permission denied",
             "Could not write", "Cannot open file", "could not be offloaded")  # fmt: skip
 _NAP = 0.05
+_BATCH = 65_536
 _MEMORY = "1GB"  # what does not fit goes to a folder beside the file
 
 
@@ -100,11 +103,32 @@ class DuckBook:
             yield session
             con.commit()
 
+    def wipe(self) -> None:
+        """Write the file anew, since the pages of deleted rows stay in it until others need them.
+
+        The old file stays locked meanwhile, and is replaced in one step.
+        """
+        if not self.path.exists():
+            return
+        with self._faults(), whole_file(self.path) as aside:
+            aside.unlink()  # the engine makes its own files
+            with (
+                self._connected(read_only=False) as old,
+                closing(opened_database(aside, read_only=False, memory=_MEMORY)) as new,
+            ):
+                told = old.execute("SELECT table_name, sql FROM duckdb_tables()").fetchall()
+                for table, made in told:
+                    new.execute(made)
+                    rows = old.sql(f"SELECT * FROM {quoted(table)}").to_arrow_reader(_BATCH)
+                    DuckSession(new).append(table, rows)
+        here, name = self.path.parent, self.path.name
+        for left in (*here.glob(f".{name}.*.wal"), *here.glob(f"{name}.wal"), here / f"{name}.tmp"):
+            _removed(left)  # of a process that was killed
+
     @contextmanager
     def _connected(self, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         con = self._connect(read_only)
         try:
-            con.execute(f"SET memory_limit = '{_MEMORY}'")
             yield con
         finally:
             con.close()
@@ -115,7 +139,7 @@ class DuckBook:
         until = time.monotonic() + self._seconds
         while True:
             try:
-                return duckdb.connect(self.path, read_only=read_only)
+                return opened_database(self.path, read_only=read_only, memory=_MEMORY)
             except duckdb.Error as error:
                 if not any(sign in str(error) for sign in _TAKEN):
                     raise
@@ -149,3 +173,10 @@ class DuckBook:
             "Bring it back from a backup; or move it away, and the next churnkit score makes it "
             "anew from the published scores, overrides and outcomes that are still kept.",
         )
+
+
+def _removed(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """The ledger of runs, overrides and outcomes: rows are added, and none is ever changed.
 
+Only the rows of people who are forgotten are taken out, see `churnkit.ledger.forgetting`.
+
 What was published is the truth, and the ledger is caught up from it: a process that is killed
 between the two leaves nothing that the next `Ledger.catch_up` does not mend. What the next run must
 know of the one before it (colours for hysteresis and changes, arms for outcomes) is read from here
@@ -9,6 +11,8 @@ and from nowhere else.
 from __future__ import annotations
 
 import json
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churnkit.clock import Cutoff, has_come
-from churnkit.errors import DataError, did_you_mean
+from churnkit.errors import DataError, OldFormat, did_you_mean
 from churnkit.ledger.book import Book, Session
 from churnkit.ledger.duck import DuckBook
+from churnkit.ledger.forgetting import OF_CUSTOMERS, rows_of, take_out
+from churnkit.ledger.older import older_rows, older_runs
 from churnkit.ledger.postgres import PostgresBook
 from churnkit.ledger.tables import (
     Stream,
@@ -32,6 +38,8 @@ from churnkit.ledger.tables import (
     told_columns,
 )
 from churnkit.logs.sql import literal, quoted
+from churnkit.mentions import Mentions
+from churnkit.pseudonyms import FINGERPRINT, is_pseudonym
 from churnkit.publishing import Manifest, ScoreStore, content_hash
 
 if TYPE_CHECKING:
@@ -175,6 +183,20 @@ class Ledger:
         """
         return self._all("runs", "number")
 
+    def key_of_pseudonyms(self) -> str | None:
+        """Fingerprint of the key that names the customers of the newest run.
+
+        Empty if they have their ids, ``None`` without a run.
+        """
+        with self._book.reading() as session:
+            if session is None:
+                return "" if older_runs(self.folder) else None
+            runs = session.name("runs")
+            found = session.rows(f"SELECT told FROM {runs} ORDER BY number DESC LIMIT 1")
+        for told in found["told"].to_pylist():
+            return str(json.loads(told or "{}").get(FINGERPRINT, ""))
+        return None
+
     def overrides(self) -> pd.DataFrame:
         """Every entry of an override that was ever added, in order."""
         return self._all("overrides", "entry")
@@ -208,7 +230,12 @@ class Ledger:
             }
 
     def like(self, customer: str) -> tuple[str, ...]:
-        """Ids of customers of the newest run that are about as long, and begin or end alike."""
+        """Ids of customers of the newest run that are about as long, and begin or end alike.
+
+        None is like a pseudonym: whoever gave an id meant none of them.
+        """
+        if is_pseudonym(customer):
+            return ()
         with self._book.reading() as session:
             if session is None:
                 return ()
@@ -243,17 +270,8 @@ class Ledger:
             table = pa.Table.from_pandas(run, preserve_index=False).replace_schema_metadata(None)
         except (pa.ArrowException, TypeError, ValueError) as error:
             raise DataError(f"the run of {as_of} cannot be kept: {error}", "") from error
-        require_storable(table.schema)
-        content = content_hash(table)
         with self._book.writing() as session:
-            known = _told_of(session, str(as_of))
-            last = known[-1] if known else None
-            if last is None or last["content"] != content:
-                names = [told["run"] for told in known]
-                stem = content[:12]
-                name = stem if stem not in names else f"{stem}-{len(names) + 1}"
-                told = {"run": name, "as_of": str(as_of), "sequence": len(known) + 1}
-                _add_run(session, told | {"content": content}, table.schema, table.to_batches())
+            _add_table(session, str(as_of), table)
         return self.folder / "ledger.duckdb" if self.url is None else self.folder
 
     def catch_up(
@@ -265,6 +283,7 @@ class Ledger:
         """Add what was published and done and is not here yet; each run whole or not at all.
 
         Outcomes are added first, since a run that comes after they were recorded does not count.
+        Before all else it takes over the runs of a ledger from before it was a database.
 
         Parameters
         ----------
@@ -279,7 +298,13 @@ class Ledger:
         ------
         ConfigError
             If the ledger cannot be written to; it is then as it was after the last whole step.
+
+        Warns
+        -----
+        OldFormat
+            If runs of an older churnkit were taken over.
         """
+        self._take_over(older_runs(self.folder))
         added = self.add_deeds(overrides, outcomes)
         runs, damaged = [], []
         known = {(told[0], told[1]) for told in self._known_runs()}
@@ -321,7 +346,53 @@ class Ledger:
             session.append("outcomes", rows.to_reader())
             return new.num_rows, rows.num_rows
 
+    # ── Forgetting ──────────────────────────────────────────────────────────────────────────
+
+    def rows_of(self, mentions: Mentions) -> dict[str, Counter[str]]:
+        """Table → customer → rows, of those who are sought."""
+        with self._book.reading() as session:
+            if session is None:
+                return {}
+            return {table: rows_of(session, table, mentions) for table in OF_CUSTOMERS}
+
+    def forget(self, mentions: Mentions, published: Sequence[Manifest] = ()) -> None:
+        """Take all rows of some customers out, and leave nothing of them on the disk.
+
+        Runs that were published anew without them take the place of those that they replace. What
+        was told of all customers of a run together stays as it was.
+
+        Parameters
+        ----------
+        mentions
+            Who is to go.
+        published
+            The runs that are published now; see `churnkit.publishing.ScoreStore.forget`.
+        """
+        with self._book.reading() as session:
+            if session is None:
+                return
+        with self._book.writing() as session:
+            take_out(session, mentions, published)
+        self._book.wipe()
+
     # ── Inside ──────────────────────────────────────────────────────────────────────────────
+
+    def _take_over(self, files: Mapping[str, Path]) -> None:
+        """Add the runs of older files that are not here yet: all of them, or none."""
+        known = {*self.days()} if files else set()
+        new = [day for day in files if day not in known]
+        if not new:
+            return
+        with self._book.writing() as session:
+            for day in new:
+                _add_table(session, day, older_rows(files[day]))
+        warnings.warn(
+            f"the ledger was that of an older churnkit: the runs of {', '.join(new)} were taken "
+            f"over into {self.says}; their files run-DAY.parquet in {self.folder} stay as they "
+            "are, and are read no more",
+            OldFormat,
+            stacklevel=3,
+        )
 
     def _known_runs(self) -> list[tuple[str, str]]:
         with self._book.reading() as session:
@@ -334,20 +405,20 @@ class Ledger:
         """Add a published run; whether nobody else had added it meanwhile."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            schema = file.schema_arrow.remove_metadata()
-            require_storable(schema)
-            with self._book.writing() as session:
-                known = _told_of(session, manifest.as_of)
-                if manifest.run in {told["run"] for told in known}:
-                    return False
-                config = manifest.told.get("config")
-                told = {
-                    "run": manifest.run, "as_of": manifest.as_of, "sequence": manifest.sequence,
-                    "content": manifest.content, "told": manifest.to_json(),
-                    "config": config if isinstance(config, str) else json.dumps(config),
-                }  # fmt: skip
-                _add_run(session, told, schema, file.iter_batches(_BATCH))
+        files = [path / part.name for part in manifest.parts] or [path]
+        schema = pq.read_schema(files[0]).remove_metadata()
+        require_storable(schema)
+        with self._book.writing() as session:
+            known = _told_of(session, manifest.as_of)
+            if manifest.run in {told["run"] for told in known}:
+                return False
+            config = manifest.told.get("config")
+            told = {
+                "run": manifest.run, "as_of": manifest.as_of, "sequence": manifest.sequence,
+                "content": manifest.content, "told": manifest.to_json(),
+                "config": config if isinstance(config, str) else json.dumps(config),
+            }  # fmt: skip
+            _add_run(session, told, schema, _batches(files))
         return True
 
     def _all(self, table: str, order: str) -> pd.DataFrame:
@@ -373,6 +444,15 @@ class Ledger:
             f"there is no run of {day} in {self.says}",
             f"{there} churnkit score --as-of {day} makes one.",
         )
+
+
+def _batches(files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    """The rows of a run, file after file."""
+    import pyarrow.parquet as pq
+
+    for path in files:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield from file.iter_batches(_BATCH)
 
 
 def _counting(session: Session, day: str) -> tuple[int | None, dict[str, pa.DataType]]:
@@ -416,6 +496,19 @@ def _told_of(session: Session, day: str) -> list[dict[str, Any]]:
         f"SELECT run, content FROM {session.name('runs')} WHERE as_of = {literal(day)} "
         "ORDER BY number"
     ).to_pylist()
+
+
+def _add_table(session: Session, day: str, table: pa.Table) -> None:
+    """Add the run of a day that was not published, unless the last one of that day is the same."""
+    require_storable(table.schema)
+    content, known = content_hash(table), _told_of(session, day)
+    if known and known[-1]["content"] == content:
+        return
+    names, name = [told["run"] for told in known], content[:12]
+    if name in names:
+        name = f"{name}-{len(names) + 1}"
+    told = {"run": name, "as_of": day, "sequence": len(known) + 1, "content": content}
+    _add_run(session, told, table.schema, table.to_batches())
 
 
 def _add_run(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import Busy, ConfigError
 from churnkit.ledger.book import make_tables, require_known
+from churnkit.ledger.tables import TABLES
 from churnkit.logs.sql import literal, quoted
 from churnkit.sources.stores.address import Address
-from churnkit.sources.stores.postgres import transaction
+from churnkit.sources.stores.postgres import transaction, vacuum
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,6 +101,11 @@ class PostgresBook:
                 for column in ("number", "customer_id"):
                     session.run(f"CREATE INDEX ON {session.name('scores')} ({column})")
             yield session
+
+    def wipe(self) -> None:
+        """Write the tables anew; the log and the backups of the server are its own."""
+        names = [quoted(PREFIX + table) for table in TABLES]
+        vacuum(self.says, self._address, names)
 
     def _wait_for_others(self, session: PostgresSession) -> None:
         """One writer at a time, until the transaction ends."""

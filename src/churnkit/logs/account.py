@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from churnkit.errors import DataError
 from churnkit.logs.check import DUPLICATE, NO_FAULTS, columns_of
+from churnkit.logs.naming import AS_READ, name_customers
 from churnkit.logs.schema import SCHEMAS
 from churnkit.logs.tally import Tally, tally
+from churnkit.pseudonyms import Pseudonyms
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,14 +59,18 @@ class LogCheck:
         return sum(n for code, n in self.rejected.items() if code not in NO_FAULTS)
 
 
-def account(con: duckdb.DuckDBPyConnection, log: str, source: str) -> LogCheck:
+def account(
+    con: duckdb.DuckDBPyConnection, log: str, source: str, pseudonyms: Pseudonyms | None = None
+) -> LogCheck:
     """Count the rows of a judged log by what became of them, and find the exact repetitions.
 
     Afterwards the view ``<log>_kept`` holds the rows that are kept, and the table
     ``<log>_repeats`` the ``file`` and ``row`` of the repetitions. ``folded`` is not known yet.
+    With pseudonyms the kept rows have them for ``customer_id``, and `AS_READ` beside it.
     """
     told = tally(con, log)
     _set_repeats_aside(con, log, told)
+    _keep(con, log, has_suspects=len(told.suspects) > 0, pseudonyms=pseudonyms)
     (repeats,) = con.sql(f"SELECT count(*) FROM {log}_repeats").fetchall()[0]
     names = con.sql(f"SELECT code, reason FROM {log}_reasons ORDER BY code").fetchall()
     rejected = Counter({DUPLICATE: repeats})
@@ -96,10 +102,24 @@ def _set_repeats_aside(con: duckdb.DuckDBPyConnection, log: str, told: Tally) ->
         WHERE {len(told.suspects)} > 0 AND code = 0
               AND hash({", ".join(told.same)}) IN (SELECT h FROM {log}_suspects)
         QUALIFY row_number() OVER (PARTITION BY {same} ORDER BY file, row) > 1""")
-    once = f"ANTI JOIN {log}_repeats USING (file, row)" if len(told.suspects) else ""
+
+
+def _keep(
+    con: duckdb.DuckDBPyConnection,
+    log: str,
+    *,
+    has_suspects: bool,
+    pseudonyms: Pseudonyms | None,
+) -> None:
+    """Create the view of the rows that are kept, in which customers have the names they keep."""
+    rows = f"{log}_judged" + (f" ANTI JOIN {log}_repeats USING (file, row)" * has_suspects)
+    columns = "*"
+    if pseudonyms is not None:
+        name_customers(con, log, pseudonyms)
+        rows += f" JOIN {log}_names ON {log}_judged.customer_id = {log}_names.{AS_READ}"
+        columns = f"{log}_judged.* REPLACE (pseudonym AS customer_id), {AS_READ}"
     con.execute(
-        f"CREATE OR REPLACE TEMP VIEW {log}_kept AS "
-        f"SELECT * FROM {log}_judged {once} WHERE code = 0"
+        f"CREATE OR REPLACE TEMP VIEW {log}_kept AS SELECT {columns} FROM {rows} WHERE code = 0"
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError, did_you_mean
 from churnkit.logs import reading
+from churnkit.logs.forgotten import find_forgotten
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import (
     AMOUNT_LIMIT,
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 STATIC = "static_"
 """How the columns that are declared static are called beside those of the contract."""
 
-DUPLICATE, EXCLUDED = "duplicate", "excluded"
-NO_FAULTS = {DUPLICATE, EXCLUDED}
+DUPLICATE, EXCLUDED, FORGOTTEN = "duplicate", "excluded", "forgotten"
+NO_FAULTS = {DUPLICATE, EXCLUDED, FORGOTTEN}
+_TAKE_OUT = "Of somebody who was forgotten (churnkit forget): take the row out of the log, too."
 _PLAUSIBLE = ("1970-01-01", "2200-01-01")
 _UNITS = {
     "money": MONEY_UNITS,
@@ -64,8 +66,9 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
     source has it, the typed contract columns, ``rest`` (a hash of the source columns that are
     read as nothing), ``plain`` (whether the texts of the row are what reading makes of them),
     ``code`` (0 for a row that keeps the contract), ``reason`` (NULL for such a row) and ``found``
-    (the text of the value at fault), and the text of each static column under its name, with
-    `STATIC` in front. The table ``<log>_reasons`` says what each code means.
+    (the text of the value at fault; where customers have pseudonyms, its shape), and the text of
+    each static column under its name, with `STATIC` in front. The ids are still those of the log,
+    see `churnkit.logs.account.account`. The table ``<log>_reasons`` says what each code means.
 
     Raises
     ------
@@ -91,11 +94,14 @@ def judge(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contra
             *_typed_static(mapping, types),
         ]
     )
-    reasons = list(_reasons(schema, sql_types, contract.instruments, mapping))
+    is_forgotten = find_forgotten(con, log, _ids(rows, columns, sql_types, mapping), contract)
+    reasons = list(_reasons(schema, sql_types, contract.instruments, mapping, is_forgotten))
     coded = list(enumerate(reasons, start=1))
     code = case(((r.sql, str(k)) for k, r in coded), otherwise="0")
     reason = case((f"code = {k}", literal(r.code)) for k, r in coded)
     found = case((f"code = {k}", _cell(r.column)) for k, r in coded if r.column)
+    if contract.pseudonyms is not None:  # in a row whose cells have moved it may be an id
+        found = reading.shape(found)
     con.execute(f"""
         CREATE OR REPLACE TEMP VIEW {log}_judged AS
         WITH raw AS (SELECT {rows.file_sql} AS file, {rows.row} AS row, {raw},
@@ -135,7 +141,7 @@ def all_reasons(log: str) -> list[Reason]:
     mapping = LogMapping(exclude={"": ("",)}, rates={"": 1.0} if log == "purchases" else {})
     cells = {column.name: "VARCHAR" for column in schema.columns}
     return [
-        *_reasons(schema, cells, (), mapping),
+        *_reasons(schema, cells, (), mapping, is_forgotten="false"),
         Reason(DUPLICATE, "", "false", repetition(log)),
     ]
 
@@ -247,6 +253,15 @@ def _is_currency(name: str) -> str:
     return f"upper(TRIM({_cell('currency')})) = {literal(name.strip().upper())}"
 
 
+def _ids(
+    rows: Rows, columns: list[tuple[Column, str]], sql_types: Mapping[str, str], mapping: LogMapping
+) -> str:
+    """SQL of the ids of a log, as reading makes them of its cells."""
+    source = next(source for column, source in columns if column.name == "customer_id")
+    told = reading.customer(quoted(source), sql_types["customer_id"], mapping)
+    return f"SELECT {told} AS customer_id FROM {rows.table}"
+
+
 def _cell(column: str) -> str:
     return f"CAST(raw_{column} AS VARCHAR)"
 
@@ -326,7 +341,10 @@ def _reasons(
     sql_types: Mapping[str, str],
     instruments: tuple[Instrument, ...],
     mapping: LogMapping,
+    is_forgotten: str = "",
 ) -> Iterator[Reason]:
+    if is_forgotten:  # first of all, so that nothing else is told of such a row
+        yield Reason(FORGOTTEN, "", is_forgotten, _TAKE_OUT)
     if mapping.exclude:
         yield Reason(EXCLUDED, "", "is_excluded", "Set aside on purpose, by exclude.")
     if mapping.rates:  # money of it has no worth to be judged by

@@ -12,12 +12,12 @@ import numpy as np
 from churnkit.clock import zone_named
 from churnkit.errors import DataError
 from churnkit.logs.account import LogCheck, account, stop_if_too_many
-from churnkit.logs.check import STATIC, columns_of, judge, source_types
+from churnkit.logs.check import FORGOTTEN, STATIC, columns_of, judge, source_types
 from churnkit.logs.fold import events_sql, lines_sql
 from churnkit.logs.quarantine import list_rejected, rejected_rows
 from churnkit.logs.rows import Rows
 from churnkit.logs.schema import MONEY_UNITS, Contract
-from churnkit.logs.sql import quoted
+from churnkit.logs.sql import literal, quoted
 from churnkit.logs.store import CUSTOMERS, LINES, EventFile, StoredLogs, Told, path_of, texts_of
 from churnkit.logs.storing import write_stream
 from churnkit.logs.table import CUSTOMERS_AT_ONCE, EVENTS_AT_ONCE, Events, Logs, block_edges
@@ -110,9 +110,19 @@ def judge_all(
     checks = []
     for log, rows in tables.items():
         _judge(con, log, rows, contract)
-        checks.append(replace(account(con, log, rows.source), columns=source_types(con, rows)))
+        found = account(con, log, rows.source, contract.pseudonyms)
+        checks.append(replace(found, columns=source_types(con, rows)))
     list_rejected(con, [check.log for check in checks if check.rejected])
     return checks
+
+
+def forgotten_rows(con: duckdb.DuckDBPyConnection, log: str, rows: Rows, contract: Contract) -> int:
+    """Rows of a log that are set aside since their customers were forgotten."""
+    _judge(con, log, rows, contract)
+    (n,) = con.sql(
+        f"SELECT count(*) FROM {log}_judged WHERE reason = {literal(FORGOTTEN)}"
+    ).fetchall()[0]
+    return int(n)
 
 
 def load(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 from churnkit.atomic import whole_file
-from churnkit.logs.check import DUPLICATE, repetition
-from churnkit.logs.sql import listed, literal
+from churnkit.logs.check import DUPLICATE, FORGOTTEN, repetition
+from churnkit.logs.sql import listed, literal, spill_folder
 from churnkit.spreadsheet import FORMULA_STARTS
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _ALL = "SELECT * EXCLUDE nth FROM rejected"
 
 def list_rejected(con: duckdb.DuckDBPyConnection, logs: Iterable[str]) -> None:
     """Create the table ``rejected``: every row set aside of these logs, in their order, numbered
-    within its log and reason.
+    within its log and reason. Rows of people who were forgotten are counted and not listed.
 
     Columns: ``log``, ``file``, ``row`` (1 is the first row of data of the file), ``reason``,
     ``found`` (the text at fault) and ``mend``. A source is read once more for it, so only logs
@@ -76,7 +77,11 @@ def write_quarantine(con: duckdb.DuckDBPyConnection, path: Path) -> list[Path]:
     copies = ((_ALL, "FORMAT parquet"), (safe, "FORMAT csv, HEADER"))
     for file, (rows, form) in zip(files, copies, strict=True):
         with whole_file(file) as aside:
-            con.execute(f"COPY ({rows}) TO {literal(str(aside))} ({form})")
+            # The engine can write nowhere else.
+            copy = spill_folder(con) / f"rejected{file.suffix}"
+            con.execute(f"COPY ({rows}) TO {literal(str(copy))} ({form})")
+            copyfile(copy, aside)
+            copy.unlink()
     return files
 
 
@@ -88,7 +93,8 @@ def _neutral(column: str) -> str:
 def _rejected(log: str) -> str:
     return f"""
         SELECT {literal(log)} AS log, file, row, {log}_reasons.reason, found, mend
-        FROM {log}_judged JOIN {log}_reasons USING (code) WHERE code > 0
+        FROM {log}_judged JOIN {log}_reasons USING (code)
+        WHERE code > 0 AND {log}_reasons.reason <> {literal(FORGOTTEN)}
         UNION ALL
         SELECT {literal(log)}, file, row, {literal(DUPLICATE)}, NULL, {literal(repetition(log))}
         FROM {log}_repeats"""

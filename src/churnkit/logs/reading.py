@@ -53,6 +53,11 @@ def folded(raw: str) -> str:
     return f"nfc_normalize({letters})"
 
 
+def shape(text: str) -> str:
+    """What a text looks like and not what it says: letters are written x, digits 9."""
+    return f"regexp_replace(regexp_replace({text}, '\\p{{L}}', 'x', 'g'), '\\p{{N}}', '9', 'g')"
+
+
 def trimmed(raw: str) -> str:
     """Text without blanks of any kind at its edges."""
     cell = f"CAST({raw} AS VARCHAR)"

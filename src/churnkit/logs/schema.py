@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from churnkit.pseudonyms import Pseudonyms
+from churnkit.suppression import Suppression
+
 MONEY_UNITS = 100
 """Amounts are summed as integers of 1/100, so that sums do not depend on row order."""
 
@@ -265,6 +268,12 @@ class Contract:
     max_rejected_share
         Share of a log's rows that may be set aside for a fault before reading stops;
         repetitions and rows excluded on purpose are none.
+    pseudonyms
+        What customers are called from then on in place of their ids, whatever the log; ids are
+        folded before, where a mapping says so. ``None`` keeps the ids.
+    suppression
+        Whose rows are set aside first of all, as if they were not there; by the ids, or by the
+        pseudonyms where there are some.
     """
 
     mappings: Mapping[str, LogMapping] = field(default_factory=dict)
@@ -272,6 +281,8 @@ class Contract:
     instruments: tuple[Instrument, ...] = DEFAULT_INSTRUMENTS
     zone: str = "UTC"
     max_rejected_share: float = 0.05
+    pseudonyms: Pseudonyms | None = None
+    suppression: Suppression | None = None
 
     @property
     def static(self) -> tuple[str, ...]:

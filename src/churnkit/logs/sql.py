@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def quoted(identifier: str) -> str:
@@ -18,6 +23,12 @@ def literal(text: str) -> str:
 def listed(texts: Iterable[str]) -> str:
     """SQL strings separated by commas."""
     return ", ".join(map(literal, texts))
+
+
+def spill_folder(con: duckdb.DuckDBPyConnection) -> Path:
+    """The folder for temporary files of a connection, which may not be there yet."""
+    [(folder,)] = con.execute("SELECT current_setting('temp_directory')").fetchall()
+    return Path(folder)
 
 
 def case(branches: Iterable[tuple[str, str]], otherwise: str = "NULL") -> str:

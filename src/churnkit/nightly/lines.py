@@ -38,7 +38,7 @@ class JsonLines:
         ConfigError
             If the file cannot be written to.
         """
-        line = json.dumps({"format": FORMAT, **told}, ensure_ascii=True, allow_nan=False)
+        line = line_of({"format": FORMAT, **told})
         made_folder(self.path.parent)
         with writable(self.path), self.path.open("ab+") as file:
             file.write(_after(file) + line.encode() + b"\n")
@@ -62,7 +62,7 @@ class JsonLines:
                 f"{self.path} cannot be read ({error.strerror or error})",
                 "Check the file and its permissions.",
             ) from error
-        told = [entry for entry in map(_entry, content.split(b"\n")) if entry is not None]
+        told = [entry for entry in map(entry_of, content.split(b"\n")) if entry is not None]
         newer = next((e for e in told if e["format"] != FORMAT), None)
         if newer is not None:
             raise ConfigError(
@@ -80,7 +80,13 @@ def _after(file: Any) -> bytes:
     return b"" if file.read(1) == b"\n" else b"\n"
 
 
-def _entry(line: bytes) -> dict[str, Any] | None:
+def line_of(told: Mapping[str, Any]) -> str:
+    """An entry as it is written."""
+    return json.dumps(told, ensure_ascii=True, allow_nan=False)
+
+
+def entry_of(line: bytes) -> dict[str, Any] | None:
+    """The entry of a line; ``None`` if it is none."""
     try:
         told = json.loads(line)
     except (ValueError, RecursionError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from churnkit.clock import Cutoff
 from churnkit.errors import DataError, did_you_mean
 from churnkit.ledger import Ledger
 from churnkit.logs import LogMapping, Rows, reading
+from churnkit.logs.profile.finding import outline
 from churnkit.logs.sql import listed, quoted
 from churnkit.outcomes.store import KEY, Deeds, digest_of
 from churnkit.sources import FileSource, connect, engine_faults
@@ -92,7 +93,13 @@ class Recorded:
         return {**asdict(self), "ignored": list(self.ignored), "says": self.says}
 
 
-def record(file: Path, ledger: Ledger, folder: Path, mapping: LogMapping | None = None) -> Recorded:
+def record(
+    file: Path,
+    ledger: Ledger,
+    folder: Path,
+    mapping: LogMapping | None = None,
+    called: Callable[[str], str] = str,
+) -> Recorded:
     """Check what was done against the ledger, and keep it; all rows of a file or none.
 
     Columns: ``customer_id``, ``as_of`` (the day of the list) and ``done``, and perhaps ``result``,
@@ -109,6 +116,8 @@ def record(file: Path, ledger: Ledger, folder: Path, mapping: LogMapping | None 
     mapping
         How the ids of the customers and dates are written, as in the logs: ``fold_ids``,
         ``calendar``, ``decimal``.
+    called
+        Id, as it is read → what the ledger calls the customer; by default the id itself.
 
     Raises
     ------
@@ -123,6 +132,7 @@ def record(file: Path, ledger: Ledger, folder: Path, mapping: LogMapping | None 
     rows, ignored = _read(file, mapping or LogMapping())
     if not len(rows):
         raise DataError(f"{file} has a header and no rows", "Nothing was recorded.")
+    rows = rows.assign(customer_id=rows["customer_id"].map(called, na_action="ignore"))
     runs = _Runs(ledger)
     faults = [*_unreadable(rows), *_repeated(rows), *_not_in_ledger(rows, runs)]
     if faults:
@@ -153,7 +163,7 @@ def record(file: Path, ledger: Ledger, folder: Path, mapping: LogMapping | None 
 def _read(file: Path, mapping: LogMapping) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows as texts and what was read of them, and the columns that were not."""
     source = FileSource(file)
-    with connect() as con, engine_faults([source]):
+    with connect(reads=source.files()) as con, engine_faults([source]):
         rows = source.attach(con, "outcomes")
         types = _types(con, rows)
         there = _columns(file, types)
@@ -245,10 +255,11 @@ def _unreadable(rows: pd.DataFrame) -> Iterator[_Fault]:
     }
     for name, mask in wrong.items():
         for at in np.flatnonzero(mask):
+            # Its shape alone: in a row whose cells have moved it may be anything of a person.
             found = (
                 "is empty"
                 if empty.get(f"found_{name}", mask * False)[at]
-                else (f"is {str(rows[f'found_{name}'][at])[:60]!r}")
+                else f"looks like {outline(str(rows[f'found_{name}'][at]))!r}"
             )
             yield _Fault(int(rows["row"][at]), name, f"{found}, and should be {wanted[name]}")
 
@@ -258,7 +269,7 @@ def _repeated(rows: pd.DataFrame) -> Iterator[_Fault]:
     first: dict[tuple[str, str], int] = {}
     for who, day, row in zip(known["customer_id"], known["as_of"], known["row"], strict=True):
         if (who, day) in first:
-            says = f"customer {who!r} stands in row {first[who, day]} already with the day {day}"
+            says = f"the customer stands in row {first[who, day]} already with the day {day}"
             yield _Fault(int(row), "customer_id", f"{says}: leave one of the two")
         first.setdefault((who, day), int(row))
 
@@ -299,9 +310,9 @@ def _not_in_ledger(rows: pd.DataFrame, runs: _Runs) -> Iterator[_Fault]:
             last = runs.ever(who)
             yield fault(
                 "customer_id",
-                f"customer {who!r} was never scored"
+                "the customer was never scored"
                 if last is None
-                else f"customer {who!r} is not in the run of {day} (the last one with it: {last})",
+                else f"the customer is not in the run of {day} (the last one with it: {last})",
             )
 
 

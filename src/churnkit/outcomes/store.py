@@ -1,9 +1,13 @@
-"""The store of what was done: one Parquet file for each file recorded, none ever changed."""
+"""The store of what was done: one Parquet file for each file recorded.
+
+None is ever changed, but that the rows of people who are forgotten are taken out.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,9 +16,11 @@ from typing import TYPE_CHECKING
 
 from churnkit.atomic import made_folder, whole_file
 from churnkit.errors import DataError
+from churnkit.mentions import Mentions
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 KEY = ["customer_id", "as_of"]
 COLUMNS = [*KEY, "done", "result", "cost", "note", "arm", "row"]
@@ -80,6 +86,40 @@ class Deeds:
             rows[COLUMNS].assign(file=file).to_parquet(aside, index=False)
         return path
 
+    def rows_of(self, mentions: Mentions) -> Counter[str]:
+        """Customer → rows in all records, of those who are sought.
+
+        Raises
+        ------
+        DataError
+            If a file of the store cannot be read.
+        """
+        found: Counter[str] = Counter()
+        for *_, path in self._files():
+            found += mentions.counted(_table(path, ["customer_id"])["customer_id"])
+        return found
+
+    def forget(self, mentions: Mentions) -> None:
+        """Take the rows of some customers out; a record stays known, also one without any row.
+
+        To be called with the store `locked`.
+
+        Raises
+        ------
+        DataError
+            If a file of the store cannot be read.
+        ConfigError
+            If the folder cannot be written to.
+        """
+        import pyarrow.parquet as pq
+
+        for *_, path in self._files():
+            table = _table(path)
+            left = mentions.of_others(table)
+            if left != table:
+                with whole_file(path) as aside:
+                    pq.write_table(left, aside)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep others from recording meanwhile."""
@@ -110,11 +150,15 @@ def digest_of(path: Path) -> str:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    import pandas as pd
+    return _table(path).to_pandas()
+
+
+def _table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     try:
-        return pd.read_parquet(path)
+        return pq.read_table(path, columns=columns)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise DataError(
             f"{path} cannot be read ({error})",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError
 from churnkit.sinks.csv import write_csv
+from churnkit.sinks.forgetting import forget_in_tables, rows_in_tables, tables_with_history
 from churnkit.sinks.postgres import PostgresPublication
 from churnkit.sinks.publication import Publication
 from churnkit.sinks.stores import DIALECTS, StorePublication
@@ -16,7 +17,13 @@ from churnkit.sources.stores.watch import Silence, watched
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["write_csv", "write_table"]
+__all__ = [
+    "forget_in_tables",
+    "rows_in_tables",
+    "tables_with_history",
+    "write_csv",
+    "write_table",
+]
 
 
 def write_table(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from churnkit.atomic import whole_file
 from churnkit.errors import DataError
 from churnkit.spreadsheet import neutralised
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _ROWS_AT_ONCE = 100_000
 
@@ -20,7 +24,7 @@ def write_csv(published: Path, out: Path, columns: Sequence[str] | None = None) 
     Parameters
     ----------
     published
-        The rows, as `churnkit.publishing.ScoreStore.path` tells them.
+        The rows, as `churnkit.publishing.ScoreStore.path` tells them: a file, or a folder of them.
     out
         The CSV file; an older one is replaced.
     columns
@@ -44,15 +48,23 @@ def write_csv(published: Path, out: Path, columns: Sequence[str] | None = None) 
     rows = 0
     with whole_file(out) as aside, aside.open("w", encoding="utf-8", newline="") as sink:
         try:
-            with pq.ParquetFile(published, page_checksum_verification=True) as file:
-                names = list(columns or file.schema_arrow.names)
-                for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names):
-                    frame = neutralised(batch.to_pandas()[names])
-                    # Only with this line end does every Python quote a text that holds a bare CR.
-                    frame.to_csv(sink, index=False, header=not rows, lineterminator="\r\n")
-                    rows += len(frame)
-                if not rows:
-                    sink.write(",".join(names) + "\r\n")
+            files = sorted(published.iterdir()) if published.is_dir() else [published]
+            names = list(columns or pq.read_schema(files[0]).names)
+            for batch in _batches(files, names):
+                frame = neutralised(batch.to_pandas()[names])
+                # Only with this line end does every Python quote a text that holds a bare CR.
+                frame.to_csv(sink, index=False, header=not rows, lineterminator="\r\n")
+                rows += len(frame)
+            if not rows:
+                sink.write(",".join(names) + "\r\n")
         except (pa.ArrowException, KeyError) as error:
             raise DataError(f"{published} cannot be read ({error})", "Publish it anew.") from error
     return rows
+
+
+def _batches(files: Sequence[Path], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    for path in files:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield from file.iter_batches(_ROWS_AT_ONCE, columns=list(names))

@@ -6,10 +6,13 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import DataError
+from churnkit.logs.profile.finding import outline
 from churnkit.logs.sql import literal, quoted
 from churnkit.sinks.publication import RUN, Publication
 from churnkit.sources.stores.address import Address
-from churnkit.sources.stores.postgres import table_sql, transaction
+from churnkit.sources.stores.dialect import DIALECTS
+from churnkit.sources.stores.postgres import transaction
+from churnkit.sources.stores.statement import table_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +25,7 @@ class PostgresPublication:
 
     def __init__(self, told: Publication, address: Address, seconds: float) -> None:
         self._told, self._address, self._seconds = told, address, seconds
-        self._table = table_sql(told.table)
+        self._table = table_sql(told.table, DIALECTS["postgres"])
         self._cursor: Any = None
 
     def items(self) -> Generator[str]:
@@ -100,8 +103,8 @@ class PostgresPublication:
             )
             if lost:
                 raise DataError(
-                    f"{self._told.name}: {column} {lost[0][0]!r} does not stay the same in a "
-                    f"column of type {types[column]}",
+                    f"{self._told.name}: {column} {outline(lost[0][0])!r} does not stay the same "
+                    f"in a column of type {types[column]}",
                     f"Make {column} a column of type text; nothing was written.",
                 )
 

@@ -59,11 +59,11 @@ class Publication:
         if lacking:
             raise DataError(f"{name}: the rows have no {lacking[0]!r}", "It is part of the key.")
         keys = frame[list(key)]
-        faulty = frame[keys.duplicated() | keys.isna().any(axis=1)]
-        if len(faulty):
-            first = ", ".join(f"{column} {faulty[column].iloc[0]!r}" for column in key)
+        faulty = (keys.duplicated() | keys.isna().any(axis=1)).to_numpy()
+        if faulty.any():
             raise DataError(
-                f"{name}: the key {first} is incomplete or stands in two rows",
+                f"{name}: the key {', '.join(key)} of row {int(faulty.argmax()) + 1} is incomplete "
+                "or stands in two rows",
                 "Publish one row per key.",
             )
         if run and RUN in frame.columns:

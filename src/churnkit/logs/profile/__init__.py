@@ -149,7 +149,7 @@ def profile(con: duckdb.DuckDBPyConnection, log: str, contract: Contract, rows: 
     findings = [*_aside_findings(read, contract.max_rejected_share), *_grain(read)]
     times: dict[str, Any] = {}
     if counted.rows:
-        findings += id_findings(counted, mapping)
+        findings += id_findings(counted, mapping, has_pseudonyms=contract.pseudonyms is not None)
         times, more = _times(counted)
         findings += more
         findings += _content(counted, mapping)

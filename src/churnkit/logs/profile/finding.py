@@ -59,6 +59,15 @@ def masked(text: str) -> str:
     return _edged(text) if len(text) >= _HIDDEN_BELOW else "".join(map(_shape, text))
 
 
+def outline(text: str) -> str:
+    """The shape of a value, with none of its letters and digits.
+
+    >>> outline("ann@shop.example"), outline("12748")
+    ('xxx@xxxx.xxxxxxx', '99999')
+    """
+    return "".join(map(_shape, text[:_SHOWN_WHOLE]))
+
+
 def _edged(text: str) -> str:
     return text[0] + "".join(map(_shape, text[1:-1])) + text[-1]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from churnkit.logs.naming import AS_READ
 from churnkit.logs.profile.counts import Counts
-from churnkit.logs.profile.finding import Finding, agree, masked, share, some
+from churnkit.logs.profile.finding import Finding, agree, masked, outline, share, some
 from churnkit.logs.reading import folded, trimmed
 from churnkit.logs.schema import LogMapping
 from churnkit.logs.sql import listed
@@ -20,17 +21,26 @@ _NOBODY = (
 )  # fmt: skip
 
 
-def id_findings(counts: Counts, mapping: LogMapping) -> Iterator[Finding]:
-    """Ids that are one customer written in two ways, or many customers written in one."""
+def id_findings(
+    counts: Counts, mapping: LogMapping, *, has_pseudonyms: bool = False
+) -> Iterator[Finding]:
+    """Ids that are one customer written in two ways, or many customers written in one.
+
+    With pseudonyms the ids behind them are looked at, and nothing of one is shown but its outline.
+    """
+    shown = outline if has_pseudonyms else masked
     ids = f"(SELECT customer_id AS id, rows, edged FROM {counts.of('customer')})"
+    if has_pseudonyms:
+        named = f"JOIN {counts.log}_names ON customer_id = pseudonym"
+        ids = f"(SELECT {AS_READ} AS id, rows, edged FROM {counts.of('customer')} {named})"
     yield from _decimals(counts, ids)
     yield from _leading_zeros(counts, ids)
     yield from _cases(counts, ids)
     yield from _variants(counts, ids, mapping)
-    yield from _mixed(counts, ids)
+    yield from _mixed(counts, ids, shown)
     yield from _long(counts, ids)
     yield from _nobody(counts, ids, mapping)
-    yield from _guest(counts, ids)
+    yield from _guest(counts, ids, shown)
     yield from _blanks(counts, ids)
 
 
@@ -90,7 +100,7 @@ def _variants(counts: Counts, ids: str, mapping: LogMapping) -> Iterator[Finding
         )  # fmt: skip
 
 
-def _mixed(counts: Counts, ids: str) -> Iterator[Finding]:
+def _mixed(counts: Counts, ids: str, shown: Callable[[str], str]) -> Iterator[Finding]:
     (count, other, example) = counts.one(
         r"SELECT count(*), count_if(NOT regexp_matches(id, '^\d+(\.0+)?$')), "
         r"min(id) FILTER (NOT regexp_matches(id, '^\d+(\.0+)?$')) "
@@ -100,7 +110,7 @@ def _mixed(counts: Counts, ids: str) -> Iterator[Finding]:
         yield Finding(
             "ids_mixed", "note",
             f"{some(other, 'customer id')} of {count:,} {agree(other, 'is', 'are')} no number, "
-            f"such as {masked(example)}, while the others are",
+            f"such as {shown(example)}, while the others are",
             "Are these customers, or accounts of the shop itself?",
         )  # fmt: skip
 
@@ -136,7 +146,7 @@ def _nobody(counts: Counts, ids: str, mapping: LogMapping) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _guest(counts: Counts, ids: str) -> Iterator[Finding]:
+def _guest(counts: Counts, ids: str, shown: Callable[[str], str]) -> Iterator[Finding]:
     if counts.log == "customers":
         return
     (customers, rows, example, usual) = counts.one(
@@ -147,7 +157,7 @@ def _guest(counts: Counts, ids: str) -> Iterator[Finding]:
     if customers >= _GUEST_CUSTOMERS and is_guest:
         yield Finding(
             "ids_guest", "warn",
-            f"one customer, {masked(example)}, has {share(rows, counts.rows)} of all rows "
+            f"one customer, {shown(example)}, has {share(rows, counts.rows)} of all rows "
             f"({rows:,}): is it a guest or collective account?",
             "If so, name it in exclude: it stands for many people.",
         )  # fmt: skip
