@@ -11,15 +11,17 @@ import re
 import socket
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Thread
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
 import needs
+import pyarrow as pa
 import pytest
 
 from churnkit.sources.stores.address import Address
@@ -68,6 +70,28 @@ class Store(ABC):
         )
         return self.table(name)
 
+    types: Mapping[str, str] = {}  # of Arrow → of the store; all else is text
+    mark = "?"  # of a parameter
+
+    def take(self, table: pa.Table) -> str:
+        """A new table with the rows of one of Arrow; its name for churnkit."""
+        name = f"t{uuid4().hex[:8]}"
+        kinds = [self.types.get(str(kind), self.text) for kind in table.schema.types]
+        columns = zip(map(self.quoted, table.column_names), kinds, strict=True)
+        cells = (
+            column if kind != self.text else map(_text, column)
+            for column, kind in zip(table.to_pydict().values(), kinds, strict=True)
+        )
+        marks = ", ".join(self.mark for _ in kinds)
+        with closing(self.connected()) as con, closing(con.cursor()) as cursor:
+            cursor.execute(f"CREATE TABLE {self.sql(name)} ({', '.join(map(' '.join, columns))})")
+            cursor.execute("BEGIN")
+            cursor.executemany(
+                f"INSERT INTO {self.sql(name)} VALUES ({marks})", list(zip(*cells, strict=True))
+            )
+            cursor.execute("COMMIT")
+        return self.table(name)
+
     def cell(self, text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
 
@@ -97,6 +121,12 @@ class Postgres(Store):
 
     sql = table
 
+    def take(self, table: pa.Table) -> str:
+        name = f"t{uuid4().hex[:8]}"
+        with closing(self.connected()) as con, closing(con.cursor()) as cursor:
+            cursor.adbc_ingest(name, table, db_schema_name=self.schema)
+        return self.table(name)
+
     @contextmanager
     def stranger(self) -> Iterator[tuple[str, str]]:
         """A role that may do nothing but see the schema, and the URL with which it connects."""
@@ -115,6 +145,11 @@ class Postgres(Store):
 
 
 class MySql(Store):
+    types = MappingProxyType(
+        {"int64": "bigint", "double": "double", "timestamp[us]": "datetime(6)"}
+    )
+    mark = "%s"
+
     def __init__(self) -> None:
         self.schema = Address.parse(MYSQL).database
         name = f"churnkit_{uuid4().hex[:12]}"
@@ -139,13 +174,15 @@ class MySql(Store):
         return name
 
     def quoted(self, name: str) -> str:
-        return f"`{name}`"
+        return "`" + name.replace("`", "``") + "`"
 
     def drop(self) -> None:
         self.run(f"DROP DATABASE {self.schema}")
 
 
 class Sqlite(Store):
+    types = MappingProxyType({"int64": "integer", "double": "real"})
+
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"shop {uuid4().hex[:8]} 100%.db"
         self.url = f"sqlite:///{self.path}"
@@ -159,6 +196,12 @@ class Sqlite(Store):
 
     def drop(self) -> None:
         self.path.unlink()
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None else str(value)
 
 
 _made: list[Store] = []
@@ -258,6 +301,24 @@ def proxy(url: str, after: int, then: str, *, upwards: bool = False) -> Iterator
 
     with listening(serve) as own:
         yield url.replace(f"{host}:{port}", f"127.0.0.1:{own}")
+
+
+@contextmanager
+def overheard(url: str) -> Iterator[tuple[str, bytearray]]:
+    """The URL through a proxy that notes what goes up, and that."""
+    host, port = address_of(url)
+    heard = bytearray()
+
+    def serve(client: socket.socket) -> None:
+        with socket.create_connection((host, port)) as server:
+            Thread(target=_quietly, args=(lambda _: _pump(server, client), client)).start()
+            while got := client.recv(65536):
+                heard.extend(got)
+                server.sendall(got)
+            server.shutdown(socket.SHUT_RDWR)
+
+    with listening(serve) as own:
+        yield url.replace(f"{host}:{port}", f"127.0.0.1:{own}"), heard
 
 
 def _pump(source: socket.socket, target: socket.socket, at_most: int | None = None) -> None:

@@ -13,6 +13,7 @@ from churnkit.errors import ConfigError
 from churnkit.logs.rows import distinct_names
 from churnkit.sources import SqlSource
 from churnkit.sources.stores.address import Address, require_no_password, rooted
+from churnkit.sources.stores.dialect import dialect_named
 from churnkit.sources.stores.statement import bare_query, table_parts
 
 ODD = 'x"; DROP TABLE t; --'
@@ -58,7 +59,7 @@ def test_a_table_needs_a_name(told: str) -> None:
     ],
 )
 def test_a_query_loses_only_what_ends_it(query: str, dialect: str, bare: str) -> None:
-    assert bare_query(query, dialect) == bare
+    assert bare_query(query, dialect_named(dialect)) == bare
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_query_loses_only_what_ends_it(query: str, dialect: str, bare: str) ->
 )  # fmt: skip
 def test_only_one_query_that_reads_is_taken(query: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        bare_query(query)
+        bare_query(query, dialect_named("postgres"))
 
 
 def test_names_are_told_apart_whatever_their_case() -> None:

@@ -84,16 +84,6 @@ def test_percent_signs_and_colons_of_a_query_are_left_alone(store: Store) -> Non
     assert read(SqlSource(store.url, query="SELECT ':a %s 100%' AS a")) == [(1, ":a %s 100%")]
 
 
-def test_columns_and_tables_may_have_any_name(store: Store) -> None:
-    name = ODD.replace(".", "")
-    store.run(f"CREATE TABLE {store.sql(name)} ({store.quoted(ODD)} int, rowid int)")
-    store.run(f"INSERT INTO {store.sql(name)} VALUES (7, 70), (8, 80)")
-    prefix = f"{store.schema}." if isinstance(store, Postgres) else ""
-    source = SqlSource(store.url, table=prefix + name)
-    assert read(source) == [(1, 7, 70), (2, 8, 80)]
-    assert list(types(source)) == [ODD, "rowid"]
-
-
 def test_columns_of_one_name_are_distinct_names(store: Store) -> None:
     assert list(types(SqlSource(store.url, query='SELECT 1 AS id, 2 AS id, 3 AS "ID"'))) == [
         "id", "id_2", "ID_3",

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from churnkit.sources import Source
 
 # Streams raise errors of the system, which tell by their text alone what the engine met.
-_NO_ROOM = ("No space left on device", "Out of Memory Error")
+_NO_ROOM = ("No space left on device", "File too large", "quota exceeded", "Out of Memory Error")
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def engine_faults(sources: Collection[Source]) -> Iterator[None]:
         # Whoever stops the engine while it hands over batches finds it in its error.
         if "KeyboardInterrupt" in str(error):
             raise KeyboardInterrupt from error
-        if not isinstance(error, duckdb.Error) and not _lacks_room(error):
+        if not _is_of_the_engine(error) and not _lacks_room(error):
             raise
         raise reading_error(sources, error) from error
 
@@ -77,9 +78,14 @@ def reading_error(sources: Collection[Source], error: Exception) -> DataError:
     )
 
 
+def _is_of_the_engine(error: Exception) -> bool:
+    """Whether the engine raised it; what it meets within a stream comes without a number."""
+    return not isinstance(error, OSError) or error.errno is None
+
+
 def _lacks_room(error: Exception) -> bool:
     import duckdb
 
-    is_full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    is_full = isinstance(error, OSError) and error.errno in _FULL
     is_short = isinstance(error, duckdb.OutOfMemoryException)
     return is_full or is_short or any(text in str(error) for text in _NO_ROOM)

@@ -16,7 +16,7 @@ _URL = re.compile(
     r"(?:(?P<user>[^:@/?#]*)(?::(?P<password>[^@/?#]*))?@)?"
     r"(?P<host>[^/?#@]*)(?:/(?P<database>[^?#]*))?(?:\?(?P<options>[^#]*))?"
 )
-_HOST = re.compile(r"(\[[^]]*\]|[^:\[\]]*)(:(\d*))?")
+_HOST = re.compile(r"(\[[^]]*\]|[^:\[\]]*)(:([0-9]{0,5}))?")
 _NAME = re.compile(r"\$\{(\w+)\}")
 SECRET_OPTION = re.compile(
     r"pass(?!file)|token|secret|private_key(?!_path|_file)|credentials_base64"
@@ -79,7 +79,7 @@ class Address:
 
     def __str__(self) -> str:
         """The address without password and options."""
-        if _NAME.fullmatch(self.scheme):
+        if self.is_one_name:
             return self.scheme
         user = f"{self.user}@" if self.user else ""
         database = f"/{self.database}" if self.database else ""
@@ -89,10 +89,20 @@ class Address:
         return f"Address({str(self)!r})"
 
     @property
+    def is_one_name(self) -> bool:
+        """Whether one ``${NAME}`` stands for the whole address."""
+        return bool(_NAME.fullmatch(self.scheme))
+
+    @property
     def dialect(self) -> str:
         """The scheme without its driver; ``postgres`` is ``postgresql``."""
         dialect = self.scheme.partition("+")[0]
         return "postgresql" if dialect == "postgres" else dialect
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it names a database in a file of this machine."""
+        return self.dialect == "sqlite"
 
     @property
     def literal_secrets(self) -> tuple[str, ...]:
@@ -108,7 +118,7 @@ class Address:
         ConfigError
             If the environment holds neither NAME nor NAME_FILE.
         """
-        if _NAME.fullmatch(self.scheme):
+        if self.is_one_name:
             return self._looked_up()
         told: list[str] = []
 
@@ -132,7 +142,7 @@ class Address:
     def _looked_up(self) -> Address:
         url = secret(self.scheme[2:-1])
         address = Address.parse(url)
-        if _NAME.fullmatch(address.scheme):
+        if address.is_one_name:
             raise ConfigError(f"{self} stands for another name", "Set it to the url of a store.")
         return _with_secrets(address.filled(), [url])
 
@@ -178,6 +188,15 @@ def secret(name: str) -> str:
     )
 
 
+def holds_password(url: str) -> bool:
+    """Whether a password or a token stands in an address of any kind, rather than a ``${NAME}``."""
+    named = re.match(r"[^:/]+://[^/?#]*:([^/?#]*)@", url)
+    options = parse_qsl(url.partition("?")[2], keep_blank_values=True)
+    hidden = [value for key, value in options if SECRET_OPTION.search(key.lower())]
+    told = [*([named[1]] if named else []), *hidden]
+    return any(_NAME.sub("", secret) for secret in told)
+
+
 def require_no_password(url: str) -> None:
     """Refuse a URL that holds a password itself, as no configuration file should.
 
@@ -204,7 +223,7 @@ def rooted(url: str, folder: Path) -> str:
     'sqlite:////srv/data/shop.db'
     """
     address = Address.parse(url)
-    if address.dialect != "sqlite":
+    if not address.is_file:
         return url
     return f"{address.scheme}:///{folder / address.database}"
 

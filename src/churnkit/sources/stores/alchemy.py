@@ -13,27 +13,26 @@ from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import distinct_names
 from churnkit.sources.stores.address import Address
 from churnkit.sources.stores.cells import batch_of
-from churnkit.sources.stores.statement import table_parts
+from churnkit.sources.stores.dialect import dialect_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from sqlalchemy import URL, Connection, CursorResult, Engine, Select
+    from sqlalchemy import URL, Connection, CursorResult, Engine
 
 _BATCH_ROWS = 10_000
 _DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
-_EXTRAS = {"mysql": "mysql", "mariadb": "mysql", "bigquery": "bigquery", "snowflake": "snowflake"}
+_EXTRAS = {
+    "mysql": "mysql", "mariadb": "mysql", "bigquery": "bigquery", "snowflake": "snowflake",
+    "databricks": "databricks", "trino": "trino",
+}  # fmt: skip
 _MYSQL = {"mysql", "mariadb"}
 _MYSQL_TIMESTAMP = 7  # the wire type of TIMESTAMP, an instant; DATETIME (12) is a wall clock
-# What makes a session read only and its times UTC; elsewhere only queries that read are run.
-_SESSION = {
-    "mysql": ("SET SESSION time_zone = '+00:00'", "SET SESSION TRANSACTION READ ONLY"),
-    "mariadb": ("SET SESSION time_zone = '+00:00'", "SET SESSION TRANSACTION READ ONLY"),
-    "sqlite": ("PRAGMA query_only = ON",),
-}
 
 
 class StoreRows:
-    """The rows of a table or query of an SQL store as a stream of Arrow batches.
+    """The rows of a query of an SQL store as a stream of Arrow batches.
+
+    The driver is asked to stream, and for no more than a batch at once.
 
     Exact decimals arrive as text; a column of a batch that mixes types does too.
 
@@ -43,29 +42,29 @@ class StoreRows:
         How messages call what is read.
     address
         A filled address.
-    table, query
-        What to read: one of the two.
+    query
+        One statement that reads.
     seconds
         The longest wait for an answer, where the driver can be told.
     """
 
-    def __init__(
-        self, name: str, address: Address, table: str | None, query: str | None, seconds: float
-    ) -> None:
-        self._name, self._address, self._seconds = name, address, seconds
-        self._table, self._query = table, query
+    def __init__(self, name: str, address: Address, query: str, seconds: float) -> None:
+        self._name, self._address, self._query = name, address, query
+        self._seconds = seconds
         self._driver_connection: Any = None
 
     def items(self) -> Generator[pa.RecordBatch]:
         """The rows in batches of ten thousand; the first batch is empty."""
         with connection(self._name, self._address, self._seconds) as con:
             self._driver_connection = con.connection.dbapi_connection
-            for statement in _SESSION.get(self._address.dialect, ()):
+            for statement in dialect_of(self._address).session:
                 con.exec_driver_sql(statement)
             con.commit()
             # Without parameters a driver leaves % and : in the query alone.
-            reading = con.execution_options(stream_results=True, no_parameters=True)
-            result = reading.exec_driver_sql(self._query or _select(con, self._table or ""))
+            reading = con.execution_options(
+                stream_results=True, max_row_buffer=_BATCH_ROWS, no_parameters=True
+            )
+            result = reading.exec_driver_sql(self._query)
             described = _described(result)
             names = distinct_names([column[0] for column in described])
             instants = _instants(self._address.dialect, described)
@@ -184,19 +183,6 @@ def _failure(name: str, address: Address, error: Exception) -> DataError:
         f"{name}: {address.masked(' '.join(said.split()))}",
         "Check the url, that the store is up, and the names of tables and columns.",
     )
-
-
-def _select(con: Connection, table: str) -> str:
-    from sqlalchemy import literal_column, select
-    from sqlalchemy import table as table_of
-    from sqlalchemy.sql import quoted_name
-
-    *schema, name = table_parts(table)
-    place = quoted_name(".".join(schema), quote=None if len(schema) > 1 else True)
-    asked: Select[Any] = select(literal_column("*")).select_from(
-        table_of(quoted_name(name, quote=True), schema=place if schema else None)
-    )
-    return str(asked.compile(dialect=con.dialect))
 
 
 def _described(result: CursorResult[Any]) -> Sequence[Sequence[Any]]:

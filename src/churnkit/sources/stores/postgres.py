@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import distinct_names
-from churnkit.logs.sql import quoted
 from churnkit.sources.stores.address import Address
-from churnkit.sources.stores.statement import table_parts
+from churnkit.sources.stores.dialect import DIALECTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +66,8 @@ class PostgresRows:
         """The rows in batches of about a million bytes; the first batch is empty."""
         with transaction(self._name, self._address, self._seconds) as cursor:
             self._cursor = cursor
-            cursor.execute("SET TRANSACTION READ ONLY")
+            for statement in DIALECTS["postgres"].session:
+                cursor.execute(statement)
             schema = cursor.adbc_execute_schema(self._query)
             cursor.adbc_statement.set_options(
                 **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
@@ -83,11 +83,6 @@ class PostgresRows:
         """Ask the server to end the query."""
         if self._cursor is not None:
             self._cursor.adbc_cancel()
-
-
-def table_sql(table: str) -> str:
-    """The name of a table as SQL writes it, whatever characters it holds."""
-    return ".".join(map(quoted, table_parts(table)))
 
 
 @contextmanager
@@ -129,12 +124,39 @@ def transaction(name: str, address: Address, seconds: float) -> Iterator[Any]:
         raise _failure(name, address, error) from None
 
 
+def vacuum(name: str, address: Address, tables: Sequence[str]) -> None:
+    """Have tables written anew, so that nothing of deleted rows is left in their files.
+
+    Parameters
+    ----------
+    name, address
+        As for `transaction`.
+    tables
+        The tables, as SQL writes them.
+
+    Raises
+    ------
+    DataError
+        If the server cannot be reached or refuses.
+    """
+    driver = _driver()
+    import pyarrow as pa
+
+    try:
+        with _connected(driver, address, autocommit=True) as con, con.cursor() as cursor:
+            for table in tables:
+                cursor.execute(f"VACUUM FULL {table}")
+    except (driver.Error, pa.ArrowException, OSError) as error:
+        raise _failure(name, address, error) from None
+
+
 @contextmanager
-def _connected(driver: Any, address: Address) -> Iterator[Any]:
+def _connected(driver: Any, address: Address, *, autocommit: bool = False) -> Iterator[Any]:
     con = driver.connect(
         address.url(
             connect_timeout="10", client_encoding="UTF8", fallback_application_name="churnkit"
-        )
+        ),
+        autocommit=autocommit,
     )
     try:
         yield con

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs.rows import Rows
 from churnkit.sources.stores.address import Address
 from churnkit.sources.stores.alchemy import StoreRows
-from churnkit.sources.stores.postgres import PostgresRows, table_sql
+from churnkit.sources.stores.dialect import Dialect, dialect_of
+from churnkit.sources.stores.postgres import PostgresRows
 from churnkit.sources.stores.staging import Staging
-from churnkit.sources.stores.statement import bare_query, table_parts
+from churnkit.sources.stores.statement import Wanted, table_parts
 from churnkit.sources.stores.watch import Silence, Stream, watched
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ class SqlSource:
         One statement that reads, instead of a table.
     timeout_seconds
         The longest time without a row before reading is given up.
+    columns
+        Ask for these columns only, named as the store has them; by default for all.
 
     Raises
     ------
@@ -52,6 +57,7 @@ class SqlSource:
     table: str | None = None
     query: str | None = None
     timeout_seconds: float = 300.0
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         Address.parse(self.url)
@@ -86,6 +92,10 @@ class SqlSource:
         what = "query" if self.table is None else f"table {self.table}"
         return f"{Address.parse(self.url)}, {what}"
 
+    def files(self) -> Sequence[Path]:
+        """None: the store hands its rows over."""
+        return ()
+
     def attach(self, con: duckdb.DuckDBPyConnection, log: str) -> Rows:
         """Read all rows, once and in batches, into a temporary table of the connection.
 
@@ -97,7 +107,7 @@ class SqlSource:
             If the store is down, silent, refuses, or breaks off half-way.
         """
         staged = Staging(con, f"{log}_source")
-        stream = self._stream(Address.parse(self.url).filled())
+        stream = self.stream(self.wanted.rows_sql(self.dialect))
         try:
             with closing(watched(stream, self.timeout_seconds)) as batches:
                 for batch in batches:
@@ -109,12 +119,35 @@ class SqlSource:
             raise DataError(f"{error.found}{_so_far(staged.rows)}", error.mend) from None
         return Rows(f"{log}_source", self.name, row=staged.row)
 
-    def _stream(self, address: Address) -> Stream[pa.RecordBatch]:
-        query = None if self.query is None else bare_query(self.query, address.dialect)
-        if address.dialect != "postgresql":
-            return StoreRows(self.name, address, self.table, query, self.timeout_seconds)
-        asked = query or f"SELECT * FROM {table_sql(self.table or '')}"
-        return PostgresRows(self.name, address, asked, self.timeout_seconds)
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked of the store, from which every statement is composed."""
+        return Wanted(self.table, self.query, self.columns)
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the store writes SQL.
+
+        Raises
+        ------
+        ConfigError
+            If the url is one ``${NAME}`` that is not set.
+        """
+        address = Address.parse(self.url)
+        # Who asks for the dialect needs no password.
+        return dialect_of(address.filled() if address.is_one_name else address)
+
+    def stream(self, query: str) -> Stream[pa.RecordBatch]:
+        """The rows of a query that the store runs when they are asked for.
+
+        Raises
+        ------
+        ConfigError
+            If a ``${NAME}`` in the url is not set.
+        """
+        address = Address.parse(self.url).filled()
+        rows = PostgresRows if address.dialect == "postgresql" else StoreRows
+        return rows(self.name, address, query, self.timeout_seconds)
 
     def _silent(self, rows: int) -> DataError:
         return DataError(

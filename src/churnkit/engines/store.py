@@ -1,12 +1,12 @@
-"""PostgreSQL sorts on the server; whole customers are streamed, checked and kept on disk."""
+"""A store sorts its own rows; whole customers are streamed, checked and kept on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from churnkit.engines.chunks import ROWS, aligned
 from churnkit.engines.judging import (
@@ -23,100 +23,130 @@ from churnkit.engines.judging import (
 from churnkit.errors import ConfigError, DataError
 from churnkit.logs import SCHEMAS, Contract, LogMapping, Logs
 from churnkit.logs.account import stop_if_too_many
-from churnkit.logs.sql import literal, quoted
 from churnkit.logs.store import StoredLogs, Told
 from churnkit.logs.storing import StoreWriter
-from churnkit.sources import SqlSource, connect, engine_faults, private_folder
-from churnkit.sources.stores.address import Address
-from churnkit.sources.stores.postgres import PostgresRows, table_sql
-from churnkit.sources.stores.statement import bare_query
+from churnkit.sources import SqlSource, connect, engine_faults, open_logs, private_folder
+from churnkit.sources.stores.dialect import Dialect
 from churnkit.sources.stores.watch import Silence, watched
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-# What reading trims off an id: control characters (PostgreSQL stores no U+0000) and separators.
-_BLANKS = "".join(
-    map(chr, [*range(1, 0x21), *range(0x7F, 0xA1), 0x1680, *range(0x2000, 0x200B)])
-) + "\u2028\u2029\u202f\u205f\u3000"  # fmt: skip
 _LET_CHURNKIT_SORT = 'Let churnkit sort: engine = "duckdb".'
 
 
 @dataclass(frozen=True)
-class _SortedTable:
-    """The rows of a table or query in the order of the cleaned ids of customers."""
+class StoreTable:
+    """A table or query of a store, which sorts its rows for one log.
+
+    Parameters
+    ----------
+    log
+        The log.
+    source
+        Where its rows come from.
+    mapping
+        How they are read.
+    """
 
     log: str
     source: SqlSource
-    mapping: LogMapping
+    mapping: LogMapping = field(default_factory=LogMapping)
 
-    def shape(self) -> Shape:
-        """Its columns, asked for before the server sorts anything."""
-        with closing(self._batches(f"SELECT * FROM (\n{self._query}\n) AS q LIMIT 0")) as batches:
-            return Shape(self.source.name, next(batches).schema)
+    def statements(self, dialect: Dialect | None = None) -> dict[str, str]:
+        """The queries that the store is sent, in order; nothing is connected to.
 
-    def chunks(self, customers: Customers) -> Generator[pa.RecordBatch]:
-        """The rows as chunks have them, numbered as the unsorted table has them."""
-        id_column = quoted(self.mapping.columns.get("customer_id", "customer_id"))
-        query = (
-            f"SELECT *, row_number() OVER () FROM (\n{self._query}\n) AS q "
-            f'ORDER BY btrim(q.{id_column}::text, {literal(_BLANKS)}) COLLATE "C"'
-        )
-        with closing(self._batches(query)) as batches:
-            for batch in batches:
-                *names, number = batch.schema.names
-                yield _chunked(customers, batch.select(names), batch.column(number))
+        Parameters
+        ----------
+        dialect
+            By default that of the store.
 
-    def require_same_order(self) -> None:
-        """Refuse what the server cannot sort as churnkit does.
+        Returns
+        -------
+        dict of str to str
+            ``encoding`` (of texts; not every store has several), ``columns`` (asked for before
+            anything is sorted) and ``rows``. PostgreSQL gets the rows within a COPY, with a cast
+            to text of each column that Arrow would not carry as psql shows it.
 
         Raises
         ------
         ConfigError
-            If the store is not PostgreSQL, its texts are not in UTF-8, or ids are to be folded.
+            If the query does not read, or the store cannot sort as churnkit does.
         """
-        dialect = Address.parse(self.source.url).filled().dialect
-        if dialect != "postgresql":
-            raise ConfigError(
-                f"{self.source.name}: only PostgreSQL sorts on the server, this is {dialect}",
-                _LET_CHURNKIT_SORT,
-            )
+        spoken = dialect or self.source.dialect
         if self.mapping.fold_ids:
             raise ConfigError(
                 f"{self.source.name}: ids of the {self.log} log are to be folded (fold_ids), which "
-                "the server cannot do",
+                "the store cannot do",
                 _LET_CHURNKIT_SORT,
             )
-        with closing(self._batches("SELECT current_setting('server_encoding')")) as batches:
-            told = [encoding for batch in batches for encoding in batch.column(0).to_pylist()]
-        if told != ["UTF8"]:
+        wanted, column = self.source.wanted, self.mapping.columns
+        customer = column.get("customer_id", "customer_id")
+        time = column.get("ts", "ts") if "ts" in SCHEMAS[self.log].required else None
+        return {
+            **({} if spoken.encoding is None else {"encoding": spoken.encoding[0]}),
+            "columns": wanted.columns_sql(spoken),
+            "rows": wanted.sorted_sql(spoken, customer, time),
+        }
+
+    def require_same_order(self) -> None:
+        """Refuse what the store cannot sort as churnkit does.
+
+        Raises
+        ------
+        ConfigError
+            If churnkit does not know how the store sorts, ids are to be folded, or texts are not
+            in UTF-8.
+        """
+        asked, encoding = self.statements(), self.source.dialect.encoding
+        if encoding is None:
+            return
+        with closing(self._batches(asked["encoding"])) as batches:
+            told = [text for batch in batches for text in batch.column(0).to_pylist()]
+        if told != [encoding[1]]:
             raise ConfigError(
                 f"{self.source.name}: the database is encoded in {told[0]}, which does not sort "
                 "ids as UTF-8 does",
                 _LET_CHURNKIT_SORT,
             )
 
-    @property
-    def _query(self) -> str:
-        if self.source.query is not None:
-            return bare_query(self.source.query)
-        return f"SELECT * FROM {table_sql(self.source.table or '')}"
+    def shape(self) -> Shape:
+        """Its columns, asked for before the store sorts anything."""
+        with closing(self._batches(self.statements()["columns"])) as batches:
+            return Shape(self.source.name, next(batches).schema)
+
+    def chunks(self, customers: Customers) -> Generator[pa.RecordBatch]:
+        """The rows as chunks have them, numbered as the unsorted table has them if it has an order.
+
+        Where a table has none, rows are numbered as they arrive.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        numbered, come = self.source.dialect.numbers_rows, 0
+        with closing(self._batches(self.statements()["rows"])) as batches:
+            for batch in batches:
+                names = batch.schema.names[:-1] if numbered else batch.schema.names
+                arrived = pa.array(np.arange(come + 1, come + 1 + len(batch)))
+                number = batch.column(len(names)).cast(pa.int64()) if numbered else arrived
+                yield _chunked(customers, batch.select(names), number)
+                come += len(batch)
 
     def _batches(self, query: str) -> Generator[pa.RecordBatch]:
-        address, seconds = Address.parse(self.source.url).filled(), self.source.timeout_seconds
+        seconds = self.source.timeout_seconds
         try:
-            yield from watched(PostgresRows(self.source.name, address, query, seconds), seconds)
+            yield from watched(self.source.stream(query), seconds)
         except Silence:
             raise DataError(
                 f"{self.source.name}: the server has sent nothing for {seconds:g} seconds",
-                "It may still be sorting: raise timeout_seconds, or give it more work_mem. "
-                f"{_LET_CHURNKIT_SORT}",
+                "It may still be sorting: raise timeout_seconds, or give it more memory to sort "
+                f"in. {_LET_CHURNKIT_SORT}",
             ) from None
 
 
 @contextmanager
-def postgres_logs(
+def store_logs(
     sources: Mapping[str, SqlSource],
     contract: Contract | None = None,
     *,
@@ -124,16 +154,18 @@ def postgres_logs(
     spill: Path | str | None = None,
     rows: int = ROWS,
 ) -> Iterator[StoredLogs]:
-    """Logs that PostgreSQL sorts, checked and kept in a private folder, block by block.
+    """Logs that their store sorts, checked and kept in a private folder, block by block.
 
-    The server does the sorting, with its own memory and disk (``work_mem``); here no more than
-    a chunk of each log is held.
+    The store does the sorting, with its own memory and disk; here no more than a chunk of each
+    log is held. With pseudonyms, whose order the server cannot know, the rows are
+    named as they come and sorted here, within ``memory_limit`` and the spill folder.
 
     Parameters
     ----------
     sources
-        Log → table or query of PostgreSQL. Each is read by one statement, in one read-only
-        transaction of a connection of its own.
+        Log → table or query of a store whose dialect is known, see
+        `churnkit.sources.stores.dialect`. Each is read by one statement, on a connection of its
+        own.
     contract
         Column mappings, scales, time zone and limits; by default the columns carry the names of
         the contract.
@@ -151,13 +183,17 @@ def postgres_logs(
     Raises
     ------
     ConfigError
-        If the server cannot sort as churnkit does, or the spill folder cannot be written.
+        If a store cannot sort as churnkit does, or the spill folder cannot be written.
     DataError
         If a log lacks a column, is empty, or breaks the contract in more rows than allowed; if a
         server is down, silent, breaks off or sorts otherwise; if the disk is full.
     """
     agreed = contract or Contract()
-    known = {log: sources[log] for log in SCHEMAS if log in sources}
+    known: dict[str, Any] = {log: sources[log] for log in SCHEMAS if log in sources}
+    if agreed.pseudonyms is not None:
+        with open_logs(**known, contract=agreed, memory_limit=memory_limit, spill=spill) as logs:
+            yield logs
+        return
     with private_folder(spill) as folder:
         with (
             engine_faults(known.values()),
@@ -197,12 +233,12 @@ def sorted_chunks(
     con: duckdb.DuckDBPyConnection,
     rows: int = ROWS,
 ) -> Generator[Logs]:
-    """The checked logs of a few whole customers at a time, in the order of their ids.
+    """The checked logs of a few whole customers at a time, in the order of their ids in the store.
 
     Parameters
     ----------
     sources
-        Log → table or query of PostgreSQL.
+        Log → table or query of a store.
     contract
         Column mappings, scales, time zone and limits; no chunk is refused for its faults.
     con
@@ -213,11 +249,11 @@ def sorted_chunks(
     Raises
     ------
     ConfigError
-        If the server cannot sort as churnkit does.
+        If a store cannot sort as churnkit does.
     DataError
         If a log lacks a column, or a server is down, silent or breaks off.
     """
-    tables = [_SortedTable(*told) for told in _with_mappings(sources, contract)]
+    tables = [StoreTable(*told) for told in _with_mappings(sources, contract)]
     for table in tables:
         table.require_same_order()
     shapes = {table.log: table.shape() for table in tables}
@@ -226,7 +262,7 @@ def sorted_chunks(
     with ExitStack() as streams:
         batches = {}
         for table in tables:
-            customers = Customers(con, shapes[table.log], table.mapping)
+            customers = Customers(con, table.log, shapes[table.log], contract)
             batches[table.log] = streams.enter_context(closing(table.chunks(customers)))
         for chunk in aligned(batches, WHO, rows):
             yield judge.logs(chunk)
