@@ -7,6 +7,7 @@ must give the same features, set the same rows aside, and refuse in the same wor
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import warnings
@@ -17,7 +18,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import needs
 import numpy as np
@@ -33,13 +33,15 @@ from churnkit.clock import Cutoff
 from churnkit.engines import spark
 from churnkit.engines.chunks import aligned, whole_customers
 from churnkit.engines.judging import WHO, Customers, Judge, Shape, added, first_rejected
-from churnkit.engines.postgres import _SortedTable, postgres_logs
+from churnkit.engines.spark.faults import gist
+from churnkit.engines.store import StoreTable, store_logs
 from churnkit.errors import ConfigError, DataError
 from churnkit.features import FeatureSpec, build_features
 from churnkit.features.own import load_own
 from churnkit.logs import Contract, CustomerLogs, LogCheck, LogMapping
 from churnkit.logs.store import StoredLogs, Told
 from churnkit.logs.storing import StoreWriter
+from churnkit.pseudonyms import Pseudonyms
 from churnkit.sources import (
     FileSource,
     SqlSource,
@@ -202,7 +204,13 @@ def zoned_shop() -> Shop:
     return Shop({"purchases": purchases, "activity": activity}, contract, cutoffs)
 
 
-SHOPS = {"dirty": dirty_shop, "numbered": numbered_shop, "zoned": zoned_shop}
+def named_shop() -> Shop:
+    """The dirty shop under pseudonyms, whose order has nothing to do with that of the ids."""
+    shop, names = dirty_shop(), Pseudonyms(b"a key of nobody but of this test")
+    return replace(shop, contract=replace(shop.contract, pseudonyms=names))
+
+
+SHOPS = {"dirty": dirty_shop, "named": named_shop, "numbered": numbered_shop, "zoned": zoned_shop}
 
 
 # ── Engines ─────────────────────────────────────────────────────────────────────────────────
@@ -272,19 +280,17 @@ def by_duckdb(shop: Shop) -> Outcome:
         return outcome(logs, shop.cutoffs)
 
 
-def by_postgres(shop: Shop) -> Outcome:
-    sources = {log: stored(table) for log, table in shop.tables.items()}
-    with postgres_logs(sources, shop.contract, rows=FEW_ROWS) as logs:
+def by_store(shop: Shop, store: stores.Store) -> Outcome:
+    """Sorted by a store."""
+    sources = {log: stored(table, store) for log, table in shop.tables.items()}
+    rows = FEW_ROWS if isinstance(store, stores.Postgres) else 3 * FEW_ROWS
+    with store_logs(sources, shop.contract, rows=rows) as logs:
         return outcome(logs, shop.cutoffs)
 
 
-def stored(table: pa.Table) -> SqlSource:
-    """The table in the PostgreSQL of the tests."""
-    server = stores.postgres()
-    name = f"t{uuid4().hex[:8]}"
-    with closing(server.connected()) as con, closing(con.cursor()) as cursor:
-        cursor.adbc_ingest(name, table, db_schema_name=server.schema)
-    return SqlSource(server.url, table=server.table(name))
+def stored(table: pa.Table, store: stores.Store) -> SqlSource:
+    """The table in a store of the tests."""
+    return SqlSource(store.url, table=store.take(table))
 
 
 def frames_of(session: Any, tables: Mapping[str, pa.Table]) -> dict[str, Any]:
@@ -314,14 +320,23 @@ def by_spark(shop: Shop, session: Any) -> Outcome:
         return Outcome(plain(plan.features().toArrow()), nameless(plan.checks), None)
 
 
-@pytest.fixture(params=["pandas", "polars", "duckdb", "postgres", "spark"])
+@pytest.fixture
+def sqlite(tmp_path: Path) -> stores.Sqlite:
+    return stores.Sqlite(tmp_path)
+
+
+STORES = ("postgres", "mysql", "sqlite")
+
+
+@pytest.fixture(params=["pandas", "polars", "duckdb", *STORES, "spark"])
 def engine(request: pytest.FixtureRequest) -> Any:
     """What makes an `Outcome` of a `Shop`."""
     if request.param == "spark":
         session = request.getfixturevalue("session")
         return lambda shop: by_spark(shop, session)
-    if request.param == "postgres":
-        request.getfixturevalue("postgres")
+    if request.param in STORES:
+        store = request.getfixturevalue(request.param)
+        return lambda shop: by_store(shop, store)
     return globals()[f"by_{request.param}"]
 
 
@@ -344,7 +359,10 @@ def in_chunks(shop: Shop, rows: int, folder: Path) -> StoredLogs:
     shapes = {log: Shape(f"the {log} frame", t.schema) for log, t in shop.tables.items()}
     with connect() as con, StoreWriter(folder) as writer:
         judge, checks, rejected = Judge(con, shapes, shop.contract), {}, []
-        streams = {log: by_customer(con, shapes[log], t) for log, t in shop.tables.items()}
+        streams = {
+            log: by_customer(con, log, shapes[log], t, shop.contract)
+            for log, t in shop.tables.items()
+        }
         for chunk in aligned(streams, WHO, rows):
             logs = judge.logs(chunk)
             checks |= {c.log: added(checks[c.log], c) if checks else c for c in logs.checks}
@@ -354,8 +372,10 @@ def in_chunks(shop: Shop, rows: int, folder: Path) -> StoredLogs:
         return writer.finish(replace(told, instruments=shop.contract.instruments))
 
 
-def by_customer(con: Any, shape: Shape, cells: pa.Table) -> Iterator[pa.RecordBatch]:
-    who = Customers(con, shape, LogMapping()).of(cells)
+def by_customer(
+    con: Any, log: str, shape: Shape, cells: pa.Table, contract: Contract
+) -> Iterator[pa.RecordBatch]:
+    who = Customers(con, log, shape, contract).of(cells)
     struct = pa.StructArray.from_arrays(
         [c.combine_chunks() for c in cells.columns], fields=list(shape.schema)
     )
@@ -420,11 +440,11 @@ def test_too_many_faulty_rows_are_refused_in_the_same_words(engine):
         engine(replace(numbered_shop(), contract=Contract()))
 
 
-def test_stored_by_postgres_the_first_row_counts_and_rows_keep_their_numbers(postgres):
+def test_sorted_by_a_store_the_first_row_counts_and_rows_keep_their_numbers(postgres):
     shop = dirty_shop()
-    sources = {log: stored(table) for log, table in shop.tables.items()}
+    sources = {log: stored(table, postgres) for log, table in shop.tables.items()}
     at_once = read_logs(**sources, contract=shop.contract)
-    with postgres_logs(sources, shop.contract, rows=FEW_ROWS) as logs:
+    with store_logs(sources, shop.contract, rows=FEW_ROWS) as logs:
         assert logs.rejected.equals(at_once.rejected)
         assert logs.checks == at_once.checks
         values = np.concatenate([block.yearly_value for block in logs.blocks()])
@@ -563,7 +583,7 @@ def test_of_many_rows_set_aside_the_first_of_each_log_and_reason_are_shown(monke
 
 def refused(sources: Mapping[str, SqlSource], contract: Contract | None = None) -> str:
     """What reading the sources sorted says; it must fail."""
-    with pytest.raises((ConfigError, DataError)) as told, postgres_logs(sources, contract):
+    with pytest.raises((ConfigError, DataError)) as told, store_logs(sources, contract):
         pass
     assert told.value.mend
     return told.value.found
@@ -586,14 +606,23 @@ def test_ids_that_are_to_be_folded_are_left_to_churnkit(postgres):
     assert "fold_ids" in refused({"purchases": source}, contract)
 
 
-def test_only_postgres_is_asked_to_sort():
-    assert "this is sqlite" in refused({"purchases": SqlSource("sqlite:///shop.db", table="t")})
+def test_a_store_whose_order_is_not_known_is_not_asked_to_sort():
+    found = refused({"purchases": SqlSource("oracle://db/shop", table="t")})
+    assert found == "churnkit does not know how oracle sorts texts"
+
+
+def test_a_sqlite_file_in_utf_16_is_left_to_churnkit(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("PRAGMA encoding = 'UTF-16le'")
+        shop.execute("CREATE TABLE t (customer_id, ts)")
+    found = refused({"purchases": SqlSource(f"sqlite:///{tmp_path / 'shop.db'}", table="t")})
+    assert "encoded in UTF-16le" in found
 
 
 def test_a_database_in_another_encoding_is_left_to_churnkit(postgres, monkeypatch):
     # Not made for real: to drop a database, the server waits for everybody else's slowest query.
     told = pa.RecordBatch.from_pydict({"current_setting": ["LATIN1"]})
-    monkeypatch.setattr(_SortedTable, "_batches", lambda *_: (batch for batch in [told]))
+    monkeypatch.setattr(StoreTable, "_batches", lambda *_: (batch for batch in [told]))
     source = SqlSource(postgres.url, query=f"SELECT 'a' AS customer_id, {PURCHASE}")
     assert "encoded in LATIN1" in refused({"purchases": source})
 
@@ -612,7 +641,7 @@ def test_a_server_that_sorts_too_long_is_given_up_with_what_helps(postgres):
 
 def test_nothing_is_left_behind(postgres, tmp_path):
     source = SqlSource(postgres.url, query=f"SELECT 'a' AS customer_id, {PURCHASE}")
-    with postgres_logs({"purchases": source}, spill=tmp_path) as logs:
+    with store_logs({"purchases": source}, spill=tmp_path) as logs:
         assert logs.customer_count == 1
         assert list(tmp_path.iterdir())
     assert not list(tmp_path.iterdir())
@@ -682,6 +711,21 @@ def test_what_is_no_fault_of_churnkit_is_told_in_one_line(session):
     assert "\n" not in told.value.found
 
 
+def test_of_what_python_and_java_say_together_the_reason_is_told():
+    said = """An error occurred while calling o1.collectToPython.
+    : org.apache.spark.SparkException: Job aborted: Lost task 0.3: PythonException: Traceback:
+    Traceback (most recent call last):
+      File "/opt/pyspark/worker.py", line 1, in main
+    ModuleNotFoundError: No module named 'churnkit'
+
+    \tat org.apache.spark.api.python.BasePythonRunner.read(PythonRunner.scala:1)
+    \t... 1 more
+    Driver stacktrace:
+    \tat java.base/java.lang.Thread.run(Thread.java:840)
+    """
+    assert gist(RuntimeError(said)) == "ModuleNotFoundError: No module named 'churnkit'"
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -710,12 +754,12 @@ def test_a_plan_knows_the_first_and_the_last_day_of_all_logs(session):
 def test_only_parquet_files_are_read_by_spark_and_no_session_is_needed_to_say_so(tmp_path):
     file = tmp_path / "orders.csv"
     file.write_text("customer_id,ts\n")
-    with pytest.raises(ConfigError, match="Spark reads the purchases log from Parquet files only"):
-        spark.parquet_of({"purchases": FileSource(file)})
+    with pytest.raises(ConfigError, match="Spark reads the purchases log from Parquet files and"):
+        spark.readable_of({"purchases": FileSource(file)})
     with pytest.raises(ConfigError, match="the activity log from Parquet"):
-        spark.parquet_of({"activity": SqlSource("sqlite:///shop.db", table="t")})
+        spark.readable_of({"activity": SqlSource("sqlite:///shop.db", table="t")})
     with pytest.raises(DataError, match="no such file"):
-        spark.parquet_of({"purchases": FileSource(tmp_path / "orders.parquet")})
+        spark.readable_of({"purchases": FileSource(tmp_path / "orders.parquet")})
 
 
 def test_a_file_with_the_signs_of_a_pattern_is_read_alone(session, tmp_path):

@@ -21,6 +21,7 @@ from churnkit.errors import ConfigError, DataError
 from churnkit.ledger import Ledger
 from churnkit.lights import (
     Condition,
+    Everyone,
     Evidence,
     Past,
     Promise,
@@ -114,7 +115,7 @@ def test_what_could_be_promised_is_a_share():
     tested = np.full(400, 0.6)
     past = Past.of("2024-01-01", tested, np.arange(400) < 20)
     light = TrafficLight(Promise()).fit(Evidence((past,)))
-    today = np.full(300, 0.3)
+    today = Everyone.of(np.full(300, 0.3))
     policy = cast(Promise, light.policy)
     for found in (policy.red(today), policy.green(today)):
         assert found.could is None or 0 <= found.could <= 1

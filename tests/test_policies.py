@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from churnkit.errors import ConfigError
-from churnkit.lights import Capacity, Cost, Evidence, Fixed, Past, Promise, TrafficLight
+from churnkit.lights import (
+    Capacity,
+    Cost,
+    Everyone,
+    Evidence,
+    Fixed,
+    Past,
+    Promise,
+    TrafficLight,
+)
 from churnkit.lights.evidence import GRID
 from churnkit.lights.policies import LEAST_IN_BAND
 from churnkit.profit import Money
@@ -128,7 +137,7 @@ def test_the_bound_is_the_exact_binomial_one():
     # happen with a chance of 5 %.
     p = np.concatenate([np.full(60, 0.8), np.full(60, 0.05)])
     churned = np.concatenate([np.arange(60) < 50, np.zeros(60, dtype=bool)])
-    could = Promise(0.99, 0.01).fit(Evidence((past(p, churned),))).red(p).could
+    could = Promise(0.99, 0.01).fit(Evidence((past(p, churned),))).red(Everyone.of(p)).could
     assert could is not None
     assert binom.sf(49, 60, could) <= 0.05 < binom.sf(49, 60, could + 0.01)
 

@@ -112,7 +112,7 @@ def test_memory_and_disk_and_postgres_write_the_same_table(here, postgres):
     tables = in_postgres(postgres)
     options = {"features": 'windows = [30, 90]\nfile = "own.py"'}
     Path("own.py").write_text(OWN)
-    for engine, logs in {"duckdb": FILES, "memory": FILES, "postgres": tables}.items():
+    for engine, logs in {"duckdb": FILES, "memory": FILES, "store": tables}.items():
         config = settings(engine, logs, **options)
         result = run(*BUILD, f"{engine}.parquet", "--cutoffs", "3", "--config", config)
         assert result.exit_code == 0, result.stderr
@@ -120,18 +120,18 @@ def test_memory_and_disk_and_postgres_write_the_same_table(here, postgres):
     assert {"purchases_count_30d", "twice"} <= set(expected.column_names)
     assert len(expected) == 120
     assert rows("memory.parquet") == expected
-    assert rows("postgres.parquet") == expected
+    assert rows("store.parquet") == expected
 
 
-def test_postgres_does_not_sort_files_and_says_which_log_is_one(here, postgres):
+def test_a_store_does_not_sort_files_and_says_which_log_is_one(here, postgres):
     logs = in_postgres(postgres) | {"activity": FILES["activity"]}
-    found = refused(settings("postgres", logs), *BUILD, "f.parquet")
+    found = refused(settings("store", logs), *BUILD, "f.parquet")
     assert found.endswith("the activity log is read from activity.parquet")
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "memory", "postgres"])
+@pytest.mark.parametrize("engine", ["duckdb", "memory", "store"])
 def test_a_cutoff_before_all_events_is_refused_whatever_sorts(here, postgres, engine):
-    logs = in_postgres(postgres) if engine == "postgres" else FILES
+    logs = in_postgres(postgres) if engine == "store" else FILES
     early = ("features", "build", "--as-of", "2022-10-01", "--out", "f.parquet")
     result = run(*early, "--config", settings(engine, logs))
     assert result.exit_code == 3
@@ -141,10 +141,10 @@ def test_a_cutoff_before_all_events_is_refused_whatever_sorts(here, postgres, en
 # ── Spark ───────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("command", ["train", "audit"])
-def test_spark_makes_feature_tables_and_nothing_else(here, command):
+@pytest.mark.parametrize("command", ["backtest", "audit"])
+def test_what_spark_does_not_do_is_told(here, command):
     assert refused(settings("spark"), command) == (
-        "Error: Spark makes feature tables, and nothing else"
+        "Error: Spark builds features, trains and scores, and nothing else"
     )
 
 
@@ -196,7 +196,7 @@ def test_what_spark_cannot_do_is_told_before_it_starts(here, monkeypatch):
     monkeypatch.setattr("churnkit.engines.spark.spark_session", None)
     Path("orders.csv").write_text("customer_id,ts\na,2023-01-01\n")
     csv = settings("spark", FILES | {"purchases": 'path = "orders.csv"'})
-    assert "Spark reads the purchases log from Parquet files only" in refused(
+    assert "Spark reads the purchases log from Parquet files and its own tables" in refused(
         csv, *BUILD, "f.parquet"
     )
     Path("f.parquet").mkdir()

@@ -134,6 +134,10 @@ class Cutoff:
         return local.date().isoformat() if self._begins_day else local.isoformat()
 
 
+AFTER_ALL = Cutoff(2**62)
+"""Later than any event."""
+
+
 def _as_datetime(moment: Moment) -> datetime:
     if isinstance(moment, datetime):
         return moment
@@ -210,7 +214,7 @@ def every_named(text: str) -> Every:
         return "week"
     if text == "month":
         return "month"
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= _LONGEST_STEP:
+    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= _LONGEST_STEP:
         return int(text)
     raise ConfigError(
         f"cutoffs cannot be {text!r} apart",
@@ -277,6 +281,21 @@ def day_after(us: int, zone: str = "UTC") -> Cutoff:
 def start_of_day(us: int, zone: str = "UTC") -> Cutoff:
     """The start of the local day in which a timestamp lies."""
     return Cutoff.parse(Cutoff(us, zone).local.date(), zone)
+
+
+def local_days(ts: np.ndarray, zone: str = "UTC") -> dict[int, int]:
+    """Start of each local day that has a timestamp → how many it has, rising.
+
+    Examples
+    --------
+    >>> local_days(np.array([0, 3_600_000_000, 86_400_000_000]))
+    {0: 2, 86400000000: 1}
+    """
+    halves = np.unique(ts // (DAY // 2)).tolist()  # no local day is as short as that
+    starts = {start_of_day((half + k) * (DAY // 2), zone).us for half in halves for k in (0, 1)}
+    edges = np.array(sorted(starts), dtype=np.int64)
+    found = np.bincount(np.searchsorted(edges, ts, side="right") - 1, minlength=len(edges))
+    return {us: n for us, n in zip(edges.tolist(), found.tolist(), strict=True) if n}
 
 
 def share_of_year(cutoff: Cutoff) -> float:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from churnkit.clock import Cutoff
+from churnkit.clock import AFTER_ALL
 from churnkit.errors import ConfigError, did_you_mean
 from churnkit.index import (
     BlockIndex,
@@ -28,7 +28,6 @@ _LOG_OF: dict[str, str] = {
     "event": "activity",
 }
 _NAMES_TOLD = 12
-_AFTER_ALL = Cutoff(2**62)
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Question:
         if self.log not in logs.measures:
             raise self._absent()
         if self.churn == "event":
-            known = logs.words("activity", "kind", _AFTER_ALL)
+            known = logs.words("activity", "kind", AFTER_ALL)
             for event in self.events:
                 if event not in known:
                     raise _never_occurs(event, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 
 import numpy as np
@@ -61,42 +62,59 @@ class Calls:
                 f"owner = {self.owner!r} in [calls] is nobody", "Name a person or a team."
             )
 
-    def room(
-        self, order: np.ndarray, owner: Texts, by_person: np.ndarray, held: np.ndarray
-    ) -> np.ndarray:
-        """Whether there is time for each customer, going through them in order.
-
-        A customer held out takes no time, and has room if there was some when its turn came: so
-        controls are those who would have been called.
+    def turns(self, rank: np.ndarray, owner: Texts) -> Turns:
+        """Up to which rank there is time, for each owner and for all together.
 
         Parameters
         ----------
-        order
-            Positions of the customers with an action, first in rank first; others have no room.
-        owner, by_person, held
-            Per customer: who acts, whether a person's time is needed, whether it is a control.
-
-        Returns
-        -------
-        numpy.ndarray
-            Boolean mask.
+        rank, owner
+            Rank and owner of each customer who takes somebody's time: neither a mail nor a control
+            does.
         """
-        room = np.zeros(len(by_person), dtype=bool)
-        room[order] = True
         if self.per_week is None and not self.quotas:
-            return room
-        asked = order[by_person[order]]
-        room[asked] = False
-        left = np.inf if self.per_week is None else self.per_week
-        # Two positions may stand for one name, as where a column names who has a playbook, too.
-        quota = {who: self.quotas.get(who, np.inf) for who in owner.words}
-        told = (values.tolist() for values in (asked, owner.code[asked], held[asked]))
-        for at, k, is_held in zip(*told, strict=True):
-            who = owner.words[k]
-            if left <= 0:
-                break
-            room[at] = quota[who] > 0
-            if room[at] and not is_held:
-                left -= 1
-                quota[who] -= 1
-        return room
+            return Turns()
+        last = {}
+        has_room = np.ones(len(rank), dtype=bool)
+        for who, quota in self.quotas.items():
+            # Two positions may stand for one name, as where a column names who has a playbook, too.
+            theirs = np.isin(owner.code, [k for k, word in enumerate(owner.words) if word == who])
+            last[who] = _nth(rank[theirs], quota)
+            has_room &= ~theirs | (rank <= last[who])
+        return Turns(inf if self.per_week is None else _nth(rank[has_room], self.per_week), last)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Up to which rank, inclusive, people have time for who is to be called or visited.
+
+    A customer held out takes no time, and has room if there was some when its turn came: so
+    controls are those who would have been called.
+
+    Attributes
+    ----------
+    last
+        The last rank there is time for at all, infinite without a limit.
+    of
+        Owner → the last rank that has a quota.
+    """
+
+    last: float = inf
+    of: Mapping[str, float] = field(default_factory=dict)
+
+    def room(self, rank: np.ndarray, owner: Texts, by_person: np.ndarray) -> np.ndarray:
+        """Boolean mask of the customers there is time for; mails need none.
+
+        Parameters
+        ----------
+        rank, owner, by_person
+            Per customer with an action: its rank, who acts, whether a person's time is needed.
+        """
+        quota = np.array([*(self.of.get(who, inf) for who in owner.words), inf])  # -1 is nobody
+        return ~by_person | (rank <= np.minimum(self.last, quota[owner.code]))
+
+
+def _nth(rank: np.ndarray, n: int) -> float:
+    """The n-th rank, infinite where there are fewer; 0 for none."""
+    if n < 1:
+        return 0.0
+    return inf if len(rank) < n else float(np.partition(rank, n - 1)[n - 1])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import numpy as np
@@ -65,6 +65,17 @@ class Holdout:
         """
         key = self._filled() or f"churnkit holdout of {self.campaign}"
         return arm(customer_ids, self.campaign, self.share, key)
+
+    @property
+    def filled(self) -> Holdout:
+        """The same with the key itself, for machines that have neither variable nor file.
+
+        Raises
+        ------
+        ConfigError
+            As `arms`.
+        """
+        return replace(self, key=self._filled())
 
     def _filled(self) -> str:
         match = _NAME.fullmatch(self.key)

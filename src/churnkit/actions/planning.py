@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -9,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churnkit.actions.calls import CALL, CHANNELS, WAITING, Calls
+from churnkit.actions.calls import CALL, CHANNELS, WAITING, Calls, Turns
 from churnkit.actions.due import WorkingWeek
 from churnkit.actions.holdout import CONTROL, TREATED, Holdout
 from churnkit.actions.playbooks import ACTED_ON, NOBODY, Playbook, Playbooks
-from churnkit.actions.tiers import Tiers
+from churnkit.actions.tiers import TierEdges, Tiers
 from churnkit.clock import Cutoff
 from churnkit.errors import ConfigError, DataError, did_you_mean
+from churnkit.lights.priority import rank_of
 from churnkit.logs import Texts
 
 if TYPE_CHECKING:
@@ -114,7 +116,7 @@ def plan(
     ids = frame["customer_id"].to_numpy(dtype=object)
     theirs = Theirs(
         ids=lambda rows: ids[rows].tolist(),
-        order=np.lexsort((ids.astype(str), frame["rank"])),
+        rank=rank_of(np.lexsort((ids.astype(str), frame["rank"]))),
         value=frame["value_at_risk"].to_numpy(dtype=float),
         **{name: _texts(frame[name].to_numpy(dtype=object)) for name in _TOLD},
         static={name: _texts(values) for name, values in static.items()},
@@ -131,8 +133,8 @@ class Theirs:
     ----------
     ids
         Tells the ids of some rows.
-    order
-        Rows, first in rank first.
+    rank
+        Rank of each, from 1 on.
     value
         Value at risk, NaN where unknown.
     light, reason, segment
@@ -142,7 +144,7 @@ class Theirs:
     """
 
     ids: Callable[[np.ndarray], Sequence[str]]
-    order: np.ndarray
+    rank: np.ndarray
     value: np.ndarray
     light: Texts
     reason: Texts
@@ -150,26 +152,95 @@ class Theirs:
     static: Mapping[str, Texts] = field(default_factory=dict)
 
 
-def planned(theirs: Theirs, actions: Actions, as_of: Cutoff) -> dict[str, Texts]:
-    """What is planned for each customer: column of `PLANNED` → its text of each row.
+@dataclass(frozen=True)
+class Limits:
+    """What a plan follows from beside a customer's own numbers: what is known of all customers.
 
-    Parameters and errors are those of `plan`; it needs the memory of a few numbers a customer.
+    Attributes
+    ----------
+    tiers
+        The edges of the tiers.
+    turns
+        Up to which rank people have time.
+    """
+
+    tiers: TierEdges
+    turns: Turns
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted for each customer, whether or not there is time for it.
+
+    Attributes
+    ----------
+    tier, owner
+        Tier of the value at risk, and who would act.
+    there, by_person
+        Whether there is a playbook at all, and whether it needs a person's time.
+    arms
+        Position of the arm, -1 for those who are never held out.
+    """
+
+    tier: Texts
+    owner: Texts
+    there: np.ndarray
+    by_person: np.ndarray
+    arms: np.ndarray
+    _chosen: _Chosen
+
+    @property
+    def held(self) -> np.ndarray:
+        """Whether each customer is held out."""
+        return self.arms == _ARMS.index(CONTROL)
+
+    @property
+    def takes_time(self) -> np.ndarray:
+        """Whether somebody's time is needed for each customer."""
+        return self.by_person & ~self.held
+
+
+def wanted(theirs: Theirs, actions: Actions, tiers: TierEdges | None = None) -> Wanted:
+    """What is wanted for each customer, each by itself.
+
+    Parameters
+    ----------
+    theirs, actions
+        As for `planned`.
+    tiers
+        The edges of the tiers, where these are only some of the customers.
     """
     _require_lights(theirs.light.words)
-    tier = actions.tiers.levels(theirs.value)
+    tier = actions.tiers.levels(theirs.value, tiers)
     found = actions.playbooks.of_texts(theirs.light, theirs.reason, tier, theirs.segment)
     chosen = _Chosen(found, actions.playbooks)
     owner = chosen.owners(theirs.static, actions.calls.owner)
     arms = _arms(theirs, actions.holdout, chosen.mask(lambda playbook: playbook.holdout))
-    held = arms == _ARMS.index(CONTROL)
     by_person = chosen.mask(lambda playbook: CHANNELS[playbook.channel])
-    order = theirs.order[chosen.there[theirs.order]]
-    room = actions.calls.room(order, owner, by_person, held)
-    acts = chosen.there & ~held
-    nobody = np.full(len(found), -1, dtype=np.int16)
+    return Wanted(tier, owner, chosen.there, by_person, arms, chosen)
+
+
+def planned(
+    theirs: Theirs, actions: Actions, as_of: Cutoff, limits: Limits | None = None
+) -> dict[str, Texts]:
+    """What is planned for each customer: column of `PLANNED` → its text of each row.
+
+    Parameters and errors are those of `plan`; it needs the memory of a few numbers a customer.
+    Where these are only some of the customers, the limits are those of all.
+    """
+    asked = wanted(theirs, actions, None if limits is None else limits.tiers)
+    if limits is None:
+        some = asked.takes_time
+        turns = actions.calls.turns(theirs.rank[some], asked.owner.where(some))
+    else:
+        turns = limits.turns
+    chosen, owner, arms = asked._chosen, asked.owner, asked.arms
+    room = chosen.there & turns.room(theirs.rank, owner, asked.by_person)
+    acts = chosen.there & ~asked.held
+    nobody = np.full(len(acts), -1, dtype=np.int16)
     due = chosen.each(lambda p: actions.week.due(as_of, p.within).local.isoformat())
     return {
-        "tier": tier,
+        "tier": asked.tier,
         "playbook": chosen.each(lambda playbook: playbook.name),
         "action": chosen.each(lambda playbook: playbook.action),
         "channel": chosen.each(lambda playbook: playbook.channel),
@@ -233,6 +304,17 @@ def tally(plan: Mapping[str, Texts]) -> dict[str, Any]:
         "by_owner": dict(sorted(_counts(plan["owner"].where(now)).items())),
         **{f"by_{name}": _most_first(_counts(plan[name].where(now))) for name in _COUNTED},
     }
+
+
+def tallied(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What `tally` tells of two parts of the customers together."""
+    told: dict[str, Any] = {
+        name: one[name] + other[name] for name in ("call", "waiting", "control")
+    }
+    for name in ("by_owner", *(f"by_{name}" for name in _COUNTED)):
+        both = Counter(one[name]) + Counter(other[name])
+        told[name] = dict(sorted(both.items())) if name == "by_owner" else _most_first(both)
+    return told
 
 
 def _most_first(counts: Mapping[Any, int] | pd.Series[int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 import numpy as np
 
@@ -58,18 +58,47 @@ class Tiers:
         found = self.levels(value)
         return np.array(found.words, dtype=object)[found.code]
 
-    def levels(self, value: np.ndarray) -> Texts:
-        """Tier of each value at risk, as positions in `TIERS`."""
-        known = np.sort(value[~np.isnan(value)])[::-1]
+    def levels(self, value: np.ndarray, edges: TierEdges | None = None) -> Texts:
+        """Tier of each value at risk, as positions in `TIERS`.
+
+        Parameters
+        ----------
+        value
+            Value at risk of each row, NaN where unknown.
+        edges
+            The edges, where these rows are only some of the customers; by default those of the
+            rows.
+        """
+        found = self.edges(value) if edges is None else edges
         unknown, low = TIERS.index("unknown"), TIERS.index("low")
         tier = np.where(np.isnan(value), unknown, low).astype(np.int16)
-        for name, share in (("middle", self.high + self.middle), ("high", self.high)):
-            if len(known):
-                tier[(value >= _edge(known, share)) & (value > 0)] = TIERS.index(name)
+        for name, edge in (("middle", found.middle), ("high", found.high)):
+            tier[(value >= edge) & (value > 0)] = TIERS.index(name)
         return Texts(TIERS, tier)
 
+    def edges(self, value: np.ndarray) -> TierEdges:
+        """The edges that the values of all customers make."""
+        falling = np.sort(value[~np.isnan(value)])[::-1]
+        last = self.last_of(len(falling))
+        return TierEdges(*(float(falling[nth - 1]) for nth in last)) if last else TierEdges()
 
-def _edge(falling: np.ndarray, share: float) -> float:
-    """The value of the last customer of a share; at least one is in it."""
-    # Rounded, since 0.1 + 0.2 is a little more than 0.3.
-    return float(falling[ceil(round(share * len(falling), 6)) - 1])
+    def last_of(self, known: int) -> tuple[int, int] | None:
+        """How many-th, from the highest value down, the last of the high and of the middle are.
+
+        Parameters
+        ----------
+        known
+            How many values are known; without any there is no edge.
+        """
+        shares = (self.high, self.high + self.middle)
+        # Rounded, since 0.1 + 0.2 is a little more than 0.3; at least one is in each.
+        high, middle = (ceil(round(share * known, 6)) for share in shares)
+        return (high, middle) if known else None
+
+
+@dataclass(frozen=True)
+class TierEdges:
+    """From which value at risk on a customer is high, and from which on middle; both inclusive."""
+
+    high: float = inf
+    middle: float = inf

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from churnkit.engines.alike import alike
 from churnkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -121,8 +122,6 @@ class _Waiting:
 
     def cut(self, end: str | None) -> pa.Table:
         """Hand over the rows before those of a customer, or all of them."""
-        import pyarrow as pa
-
         taken, self._nobodys = self._nobodys, []
         while self._pieces and (end is None or self._pieces[0].last < end):
             taken.append(self._pieces.popleft().batch)
@@ -130,7 +129,7 @@ class _Waiting:
             piece = self._pieces[0]
             taken.append(piece.batch.slice(0, some))
             self._pieces[0] = _Piece(piece.batch.slice(some), self._key)
-        return pa.Table.from_batches(taken) if taken else self._nothing
+        return alike(taken) if taken else self._nothing
 
     def _append(self, batch: pa.RecordBatch) -> None:
         piece = _Piece(batch, self._key)

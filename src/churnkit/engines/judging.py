@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from churnkit.errors import DataError
 from churnkit.logs import Contract, LogCheck, LogMapping, Logs, Rows, reading
 from churnkit.logs.collect import judge_all, load
+from churnkit.logs.naming import know_key, pseudonym_sql
 from churnkit.logs.quarantine import SHOWN
 from churnkit.logs.rows import free_name
 from churnkit.logs.sql import quoted
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 WHO, ROW, CELLS = "who", "row", "cells"
-"""Columns of a chunk: the customer, as reading makes it of the id; the number of the row in its
+"""Columns of a chunk: the customer, as the kept rows have it; the number of the row in its
 source; and a struct of all that the source says."""
 
 
@@ -116,26 +117,43 @@ class Customers:
     ----------
     con
         A connection made by `churnkit.sources.connect`.
-    shape
-        What is known of the log, which has a column for the customer.
-    mapping
-        How the log is read.
+    log, shape
+        The log, and what is known of it; it has a column for the customer.
+    contract
+        How the logs are read, and what customers are called.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, shape: Shape, mapping: LogMapping) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, log: str, shape: Shape, contract: Contract
+    ) -> None:
         self._con = con
-        column = mapping.columns.get("customer_id", "customer_id")
-        con.register("arrived", shape.schema.empty_table())
-        told = con.sql("SELECT column_name, column_type FROM (DESCRIBE FROM arrived)").fetchall()
-        self._sql = reading.customer(quoted(column), dict(told)[column], mapping)
+        self._mapping = contract.mappings.get(log, LogMapping())
+        self._column = self._mapping.columns.get("customer_id", "customer_id")
+        self._pseudonyms = contract.pseudonyms
+        self._read: dict[pa.DataType, str] = {}  # type of the id → SQL that reads it
+        self._sql_of(shape.schema.empty_table())
 
     def of(self, cells: pa.Table) -> pa.Array:
-        """The customer of each row of the source as reading has it, null where it names nobody."""
+        """The customer of each row as the kept rows have it, null where it names nobody."""
         import pyarrow as pa
 
+        sql = self._sql_of(cells)
         self._con.register("arrived", cells)
-        who = self._con.sql(f"SELECT {self._sql} AS who FROM arrived").to_arrow_table()["who"]
+        if self._pseudonyms is not None:
+            know_key(self._con, self._pseudonyms)
+        who = self._con.sql(f"SELECT {sql} AS who FROM arrived").to_arrow_table()["who"]
         return pa.concat_arrays(who.chunks or [pa.array([], pa.string())])
+
+    def _sql_of(self, cells: pa.Table) -> str:
+        """SQL that reads ids of the type that these cells have; stores may change it half-way."""
+        arrow = cells.schema.field(self._column).type
+        if arrow not in self._read:
+            self._con.register("arrived", cells.slice(0, 0))
+            told = self._con.sql("SELECT column_name, column_type FROM (DESCRIBE FROM arrived)")
+            types = dict(told.fetchall())
+            sql = reading.customer(quoted(self._column), types[self._column], self._mapping)
+            self._read[arrow] = sql if self._pseudonyms is None else pseudonym_sql(f"({sql})")
+        return self._read[arrow]
 
 
 def nothing_read(log: str, source: str) -> LogCheck:

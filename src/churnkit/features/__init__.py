@@ -6,6 +6,7 @@ from churnkit.features import (  # noqa: I001, F401
     surveys, season, calendar, market, static,
 )  # fmt: skip
 from churnkit.features.kernel import (
+    BuiltElsewhere,
     FeaturePlan,
     build_beside,
     build_features,
@@ -37,6 +38,7 @@ __all__ = [
     "WINDOWS",
     "ActivityIndex",
     "BlockIndex",
+    "BuiltElsewhere",
     "Companion",
     "EventIndex",
     "Events",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from churnkit.features.table import Features, arrow_columns, schema_of
 from churnkit.index import BlockIndex, Lags, Market, Observations, count_market
 from churnkit.logs import CustomerLogs, Logs
 from churnkit.progress import Progress, silent, watched
+from churnkit.runlog import masked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,6 +158,19 @@ class FeaturePlan:
         return {"spec": self.spec, "cutoffs": self.cutoffs, "market": self.market, "_lags": Lags()}
 
 
+@runtime_checkable
+class BuiltElsewhere(Protocol):
+    """Logs whose customers stay where they are: only what is made of them comes here."""
+
+    def market(self, cutoffs: Sequence[Cutoff], streams: Sequence[str]) -> Market:
+        """What all customers did before each cutoff."""
+
+    def built(
+        self, plan: FeaturePlan, beside: Mapping[str, Beside], population: Population
+    ) -> tuple[Features, dict[str, np.ndarray]]:
+        """What `build_beside` makes of their customers."""
+
+
 def plan_features(
     logs: CustomerLogs, cutoffs: Cutoff | Sequence[Cutoff], spec: FeatureSpec | None = None
 ) -> FeaturePlan:
@@ -183,6 +197,8 @@ def plan_features(
     streams = FeaturePlan(chosen, asked).streams
     if not streams:
         return FeaturePlan(chosen, asked)
+    if isinstance(logs, BuiltElsewhere):
+        return FeaturePlan(chosen, asked, logs.market(asked, streams))
     return FeaturePlan(chosen, asked, count_market(logs.blocks(), asked, streams).settled())
 
 
@@ -234,6 +250,8 @@ def build_beside(
     tuple
         The table, and name → one value per row, in the order of the table.
     """
+    if isinstance(logs, BuiltElsewhere):
+        return logs.built(plan, beside, population)
 
     def whole(block: Logs) -> list[FeatureRows]:
         return list(plan.rows(block, population, beside))
@@ -323,8 +341,9 @@ def _checked(column: FeatureColumn, index: Any, at: Observations) -> np.ndarray:
         made = np.asarray(column.build(index, at))
         values = made.astype(np.float64) if made.dtype.kind in _NUMBERS else made
     except (Exception, SystemExit) as error:  # an exit would end the run as if all were well
+        said = masked(str(error))  # what it quotes may be of a customer
         raise ConfigError(
-            f"{name} failed: {type(error).__name__}: {error}", "Mend the function."
+            f"{name} failed: {type(error).__name__}: {said}", "Mend the function."
         ) from error
     if values.shape != (len(at),) or values.dtype != np.float64:
         is_number = values.dtype == np.float64

@@ -45,6 +45,10 @@ class _Counts:
             self.by_age + other.by_age, self.customers + other.customers, self.gaps + other.gaps
         )
 
+    def where(self, rows: list[int]) -> _Counts:
+        """The counts of some cutoffs, by their positions."""
+        return _Counts(self.by_age[rows], self.customers[rows], self.gaps[rows])
+
 
 @dataclass(frozen=True)
 class MarketCounts:
@@ -56,6 +60,18 @@ class MarketCounts:
     def __add__(self, other: MarketCounts) -> MarketCounts:
         return MarketCounts(
             self.cutoffs, {name: self.streams[name] + other.streams[name] for name in self.streams}
+        )
+
+    def at(self, cutoffs: Sequence[Cutoff], streams: Sequence[str] = STREAMS) -> MarketCounts:
+        """The counts of some of the streams before some of the cutoffs, in their order."""
+        rows = [self.cutoffs.index(cutoff) for cutoff in cutoffs]
+        chosen = {s: self.streams[s] for s in streams}
+        return MarketCounts(
+            tuple(cutoffs),
+            {
+                s: _Counts(c.by_age[rows], c.customers[rows], c.gaps[rows])
+                for s, c in chosen.items()
+            },
         )
 
     def settled(self) -> Market:

@@ -1,16 +1,27 @@
 """Traffic lights: a colour for every customer, which people understand and can act on."""
 
 from churnkit.lights.colours import LIGHTS, SHAPES, Light, level_of, named
-from churnkit.lights.evidence import Evidence, Past
+from churnkit.lights.evidence import Everyone, Evidence, Past
 from churnkit.lights.overrides import (
     Override,
     Overrides,
     clear_override,
+    forget_overrides,
+    lines_of,
     read_overrides,
     set_override,
 )
-from churnkit.lights.policies import Capacity, Cost, Edges, Fixed, Policy, Promise
-from churnkit.lights.priority import rank_of, ranking
+from churnkit.lights.policies import (
+    Among,
+    Capacity,
+    Cost,
+    Edges,
+    Fixed,
+    Policy,
+    Promise,
+    Reached,
+)
+from churnkit.lights.priority import rank_of, ranking, worth
 from churnkit.lights.rules import (
     EFFECTS,
     RULE_NAMES,
@@ -40,10 +51,12 @@ __all__ = [
     "RULE_NAMES",
     "SHAPES",
     "SIDES",
+    "Among",
     "Capacity",
     "Condition",
     "Cost",
     "Edges",
+    "Everyone",
     "Evidence",
     "Firing",
     "Fixed",
@@ -56,11 +69,14 @@ __all__ = [
     "Past",
     "Policy",
     "Promise",
+    "Reached",
     "Rule",
     "RuleCount",
     "TrafficLight",
     "clear_override",
+    "forget_overrides",
     "level_of",
+    "lines_of",
     "merged",
     "named",
     "rank_of",
@@ -71,4 +87,5 @@ __all__ = [
     "set_override",
     "sides_in",
     "sides_unknown",
+    "worth",
 ]

@@ -1,13 +1,16 @@
 """Manual overrides: a person's word over the light, with an owner, a reason and an end.
 
 They lie in a file of JSON lines to which entries are only ever added, so that it tells who set
-what, when, from which colour to which. Nothing but a person's command writes to it.
+what, when, from which colour to which; none is taken out but those of customers who are forgotten.
+Nothing but a person's command writes to it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from churnkit.atomic import made_folder, whole_file
 from churnkit.clock import Cutoff, has_come
 from churnkit.errors import ConfigError, DataError
 from churnkit.lights.colours import LIGHTS, SHAPES
+from churnkit.mentions import Mentions
 
 FILE_NAME = "overrides.jsonl"
 _LONGEST_TEXT = 500
@@ -201,13 +205,50 @@ def _added(folder: Path, entry: Override) -> Override:
     return entry
 
 
-def _append(folder: Path, entries: Sequence[Override]) -> None:
-    """Add lines; under a lock, so that of two who add at once neither is lost."""
-    from filelock import FileLock
+def lines_of(folder: Path, mentions: Mentions) -> Counter[str]:
+    """Customer → entries, of those who are sought.
 
-    path = folder / FILE_NAME
+    Raises
+    ------
+    DataError
+        If a line of the file cannot be read.
+    """
+    entries = read_overrides(folder).entries
+    return Counter(entry.customer for entry in entries if entry.customer in mentions)
+
+
+def forget_overrides(folder: Path, mentions: Mentions) -> None:
+    """Take the entries of some customers out, and their names out of what is said of others.
+
+    Raises
+    ------
+    DataError
+        If a line of the file cannot be read.
+    ConfigError
+        If the folder cannot be written to.
+    """
+    with _changing(folder) as path:
+        known = read_overrides(folder).entries
+        told = [mentions.pruned(asdict(e)) for e in known if e.customer not in mentions]
+        if told != [asdict(entry) for entry in known]:
+            with whole_file(path) as aside:
+                lines = (json.dumps(entry, ensure_ascii=False) for entry in told)
+                aside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _append(folder: Path, entries: Sequence[Override]) -> None:
+    """Add lines."""
     read_overrides(folder)  # a broken file is not added to
-    with FileLock(made_folder(folder) / ".overrides.lock"), whole_file(path) as aside:
+    with _changing(folder) as path, whole_file(path) as aside:
         known = path.read_text(encoding="utf-8") if path.exists() else ""
         lines = [json.dumps(asdict(entry), ensure_ascii=False) for entry in entries]
         aside.write_text(known + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+@contextmanager
+def _changing(folder: Path) -> Iterator[Path]:
+    """The file, under a lock, so that of two who change it at once neither is lost."""
+    from filelock import FileLock
+
+    with FileLock(made_folder(folder) / ".overrides.lock"):
+        yield folder / FILE_NAME

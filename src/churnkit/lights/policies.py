@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor, sqrt
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from churnkit.errors import ConfigError
-from churnkit.lights.evidence import GRID, Evidence, Past, expected_from, reach_of
+from churnkit.lights.evidence import GRID, Everyone, Evidence, Past
 from churnkit.lights.priority import ranking, worth
 from churnkit.profit import Money
 
@@ -57,6 +57,39 @@ class Edges:
         return np.where(reds, 2, (probability >= self.yellow).astype(np.int64))
 
 
+@dataclass(frozen=True)
+class Reached:
+    """Whom the calls of a week reach, see `Capacity`.
+
+    Attributes
+    ----------
+    candidates
+        How many customers are from the yellow edge on.
+    last
+        Probability, weight and id (or row) of the last one who is called; ``None`` where there is
+        time for more than there are candidates.
+    """
+
+    candidates: int
+    last: tuple[float, float, Any] | None
+
+
+@dataclass(frozen=True)
+class Among:
+    """What edges follow from beside a customer's own numbers: what is known of all customers.
+
+    Attributes
+    ----------
+    everyone
+        Their counts and sums.
+    reached
+        Whom calls reach; ``None`` where the policy does not ask.
+    """
+
+    everyone: Everyone
+    reached: Reached | None = None
+
+
 class Policy(Protocol):
     """What gives the edges."""
 
@@ -71,7 +104,13 @@ class Policy(Protocol):
         """The policy after it has looked at earlier tests; most need not."""
         ...
 
-    def edges(self, probability: np.ndarray, value: np.ndarray, customer: np.ndarray) -> Edges:
+    def edges(
+        self,
+        probability: np.ndarray,
+        value: np.ndarray,
+        customer: np.ndarray,
+        among: Among | None = None,
+    ) -> Edges:
         """The edges of customers that are scored together.
 
         Parameters
@@ -82,6 +121,8 @@ class Policy(Protocol):
             Value at risk of each, NaN where unknown.
         customer
             Its id, which decides where all else is equal.
+        among
+            What is known of all customers, where these are only some of them.
         """
         ...
 
@@ -128,9 +169,15 @@ class Fixed:
         del evidence
         return self
 
-    def edges(self, probability: np.ndarray, value: np.ndarray, customer: np.ndarray) -> Edges:
+    def edges(
+        self,
+        probability: np.ndarray,
+        value: np.ndarray,
+        customer: np.ndarray,
+        among: Among | None = None,
+    ) -> Edges:
         """Two numbers for all."""
-        del value, customer
+        del value, customer, among
         return Edges.same(len(probability), self.yellow, self.red)
 
 
@@ -183,23 +230,57 @@ class Capacity:
         del evidence
         return self
 
-    def edges(self, probability: np.ndarray, value: np.ndarray, customer: np.ndarray) -> Edges:
+    def edges(
+        self,
+        probability: np.ndarray,
+        value: np.ndarray,
+        customer: np.ndarray,
+        among: Among | None = None,
+    ) -> Edges:
         """The red edge of each is where its weight would equal that of the last who is called."""
-        weight = worth(value)
-        order = ranking(probability, value, customer)
-        chosen = order[probability[order] >= self.yellow][: self.calls_per_week]
-        red = np.full(len(probability), NEVER)
-        if len(chosen) == self.calls_per_week:
-            last = chosen[-1]
+        is_known = None if among is None else among.everyone.valued > 0
+        weight = worth(value, is_known)
+        reached = None if among is None else among.reached
+        if reached is None:
+            reached = self._reached(probability, value, weight, customer)
+        candidate = probability >= self.yellow
+        if reached.last is not None:
+            p, last_weight, _ = reached.last
             with np.errstate(divide="ignore", invalid="ignore"):
-                red = probability[last] * weight[last] / weight
+                red = p * last_weight / weight
             red = np.where(np.isnan(red), NEVER, np.maximum(red, self.yellow))
             # Of equals only the first are called.
             red = np.maximum(red, np.nextafter(probability, 2))
-        elif len(chosen):
-            red = np.full(len(probability), self.yellow)
+            chosen = candidate & _up_to(probability, weight, customer, reached.last)
+        else:
+            red = np.full(len(probability), self.yellow if reached.candidates else NEVER)
+            chosen = candidate
         red[chosen] = np.minimum(red[chosen], probability[chosen])
         return Edges(np.full(len(probability), self.yellow), red)
+
+    def _reached(
+        self, probability: np.ndarray, value: np.ndarray, weight: np.ndarray, customer: np.ndarray
+    ) -> Reached:
+        order = ranking(probability, value, customer)
+        candidates = order[probability[order] >= self.yellow]
+        if len(candidates) < self.calls_per_week:
+            return Reached(len(candidates), None)
+        last = candidates[self.calls_per_week - 1]
+        told = float(probability[last]), float(weight[last]), customer[last]
+        return Reached(len(candidates), told)
+
+
+def _up_to(
+    probability: np.ndarray,
+    weight: np.ndarray,
+    customer: np.ndarray,
+    last: tuple[float, float, Any],
+) -> np.ndarray:
+    """Whether each row comes no later than the last one, in the order of `ranking`."""
+    p, last_weight, who = last
+    first, then = probability * weight, p * last_weight
+    tied = (probability > p) | ((probability == p) & np.asarray(customer <= who, dtype=bool))
+    return np.asarray((first > then) | ((first == then) & tied))
 
 
 @dataclass(frozen=True)
@@ -247,9 +328,15 @@ class Cost:
         del evidence
         return self
 
-    def edges(self, probability: np.ndarray, value: np.ndarray, customer: np.ndarray) -> Edges:
+    def edges(
+        self,
+        probability: np.ndarray,
+        value: np.ndarray,
+        customer: np.ndarray,
+        among: Among | None = None,
+    ) -> Edges:
         """Each customer has the edges of its own value."""
-        del probability, customer
+        del probability, customer, among
         m = self.money
         worth = np.where(np.isnan(value), m.value, value)
         gain = m.acceptance * (worth - m.offer_cost) + m.offer_cost
@@ -319,34 +406,41 @@ class Promise:
         """The policy with the tests it is founded on."""
         return Promise(self.red_churns, self.green_churns, self.confidence, evidence)
 
-    def edges(self, probability: np.ndarray, value: np.ndarray, customer: np.ndarray) -> Edges:
+    def edges(
+        self,
+        probability: np.ndarray,
+        value: np.ndarray,
+        customer: np.ndarray,
+        among: Among | None = None,
+    ) -> Edges:
         """Two numbers for all, and a warning where a promise cannot be made or may not hold."""
         del value, customer
-        reds, greens = self.red(probability), self.green(probability)
+        everyone = Everyone.of(probability) if among is None else among.everyone
+        reds, greens = self.red(everyone), self.green(everyone)
         red = NEVER if reds.edge is None else reds.edge
         yellow = 0.0 if greens.edge is None else greens.edge
         told = (
             self._cannot("red", f"at least {self.red_churns:.0%}", reds),
             self._cannot("green", f"at most {self.green_churns:.0%}", greens),
-            self._moved(probability),
+            self._moved(everyone),
         )
         warnings = [said for said in told if said]
         return Edges.same(len(probability), min(yellow, red), red, warnings)
 
-    def red(self, probability: np.ndarray) -> Bound:
+    def red(self, everyone: Everyone) -> Bound:
         """The lower edge of red, for customers who are scored together."""
         tests = self._tests
-        n, now = reach_of(probability), expected_from(probability)
+        n, now = everyone.reach, everyone.expected
         bands = [(t.reached_churned, t.reached_expected, t.reach) for t in tests]
         worst = _worst(bands, now, n, self.confidence)
         tried = np.flatnonzero(~np.isnan(worst))[::-1]
         return Bound.of(tried, worst, worst >= self.red_churns, floor)
 
-    def green(self, probability: np.ndarray) -> Bound:
+    def green(self, everyone: Everyone) -> Bound:
         """The edge below which all are green, the lower edge of yellow."""
         # Of green the customers who stay are counted, so that one bound serves both.
-        n = len(probability) - reach_of(probability)
-        now = n - (probability.sum() - expected_from(probability))
+        n = everyone.customers - everyone.reach
+        now = n - (everyone.total - everyone.expected)
         bands = []
         for t in self._tests:
             below = t.customers - t.reach
@@ -372,13 +466,13 @@ class Promise:
         )
         return f"the policy makes nobody {light}: that {promised} churn cannot be promised; {why}"
 
-    def _moved(self, probability: np.ndarray) -> str:
+    def _moved(self, everyone: Everyone) -> str:
         rates = self.evidence.base_rates if self.evidence is not None else []
-        if not rates or not len(probability):
+        if not rates or not everyone.customers:
             return ""
-        now = float(probability.mean())
+        now = everyone.total / everyone.customers
         least = min(test.customers for test in self._tests if test.customers)
-        noise = _PLAUSIBLE_ERRORS * sqrt(0.25 * (1 / least + 1 / len(probability)))
+        noise = _PLAUSIBLE_ERRORS * sqrt(0.25 * (1 / least + 1 / everyone.customers))
         if not min(rates) - noise <= now <= max(rates) + noise:
             return (
                 f"the base rate moves: {now:.0%} are expected to churn, and in the tests that the "

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 
-def worth(value: np.ndarray) -> np.ndarray:
-    """The weight of each value at risk: an unknown one is 0, but 1 for all if none is known."""
-    if np.isnan(value).all():
+def worth(value: np.ndarray, is_any_known: bool | None = None) -> np.ndarray:
+    """The weight of each value at risk: an unknown one is 0, but 1 for all if none is known.
+
+    Parameters
+    ----------
+    value
+        Value at risk of each row, NaN where unknown.
+    is_any_known
+        Whether any is known of all customers, where these rows are only some of them.
+    """
+    if np.isnan(value).all() if is_any_known is None else not is_any_known:
         return np.ones(len(value))
     return np.nan_to_num(value, nan=0.0)
 

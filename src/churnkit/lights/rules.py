@@ -36,7 +36,8 @@ _COMPARISONS: Mapping[str, Callable[..., Any]] = {
     "==": np.equal,
     "!=": np.not_equal,
 }
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_LONGEST = 500  # signs of a condition
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _COMPARED = re.compile(
     rf"\s*(?P<feature>\S+)\s+(?P<comparison>>=|<=|==|!=|>|<)\s+"
     rf"(?:(?P<number>{_NUMBER})|'(?P<quoted>[^']*)'|\"(?P<doubly>[^\"]*)\")\s*"
@@ -75,6 +76,11 @@ class Condition:
         ConfigError
             If it is none.
         """
+        if len(text) > _LONGEST:
+            raise ConfigError(
+                f"{text[:40]!r} … is no condition: it has {len(text):,} signs",
+                "Write each condition on its own, such as recency >= 60.",
+            )
         state = _KNOWN.fullmatch(text)
         if state:
             return cls(state["feature"], "is", state["state"])

@@ -14,7 +14,7 @@ from churnkit.features import Features, FeatureSpec
 from churnkit.lights.colours import LIGHTS, SHAPES, level_of, named
 from churnkit.lights.evidence import Evidence
 from churnkit.lights.overrides import Override
-from churnkit.lights.policies import Edges, Fixed, Policy
+from churnkit.lights.policies import Among, Edges, Fixed, Policy
 from churnkit.lights.rules import RULES, Rule, require_sound, silent_rules
 from churnkit.lights.shown import counted, lights_html
 from churnkit.metrics import Interval, proportion
@@ -445,6 +445,7 @@ class TrafficLight:
         *,
         before: Memory | None = None,
         overrides: Mapping[int, Override],
+        among: Among | None = None,
     ) -> Lights:
         """The lights of all rows together, from what is known of each.
 
@@ -460,8 +461,10 @@ class TrafficLight:
             What the run before left; nothing by default.
         overrides
             Row → the override that holds.
+        among
+            What is known of all customers, where these are only some of them.
         """
-        edges = self.policy.edges(probability, value, customer)
+        edges = self.policy.edges(probability, value, customer, among)
         base = edges.levels(probability)
         memory = before or Memory.none(len(base))
         held, due = self.hysteresis.held(base, probability, edges, memory)

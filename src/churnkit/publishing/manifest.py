@@ -11,36 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from churnkit.errors import ConfigError, DataError
+from churnkit.publishing.parts import DataFile
 
-FORMAT = 1
-"""The layout of the store; a newer one is refused."""
+FORMAT = 2
+"""The layout of the store; a newer one is refused. Only a run of several files needs it: all else
+is told in the layout before, so that an earlier churnkit reads it."""
+
+_OF_ONE_FILE = 1
 
 RUN = re.compile(r"[0-9a-f]{12}(-[1-9]\d*)?")
 """What the name of a run looks like."""
 
 _SEAL = "seal"
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """The file that holds the rows of a run.
-
-    Attributes
-    ----------
-    name
-        Its name in the folder of the day.
-    size
-        Its bytes.
-    sha256
-        Of its bytes, as 64 hex digits.
-    rows
-        How many rows it holds.
-    """
-
-    name: str
-    size: int
-    sha256: str
-    rows: int
 
 
 @dataclass(frozen=True)
@@ -62,13 +44,15 @@ class Manifest:
     content
         Hash of its values, see `churnkit.publishing.content.ContentHash`.
     file
-        Where the rows are.
+        Where the rows are: a file, or a folder of parts.
     columns
         Names of the columns.
     churnkit
         The version that wrote it.
     told
         What the writer had to tell: model, inputs, config, counts, lights …
+    parts
+        The files of a folder in the order of the rows; none where the run is one file.
     """
 
     run: str
@@ -81,6 +65,7 @@ class Manifest:
     columns: tuple[str, ...]
     churnkit: str
     told: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple[DataFile, ...] = ()
 
     @property
     def previous(self) -> str | None:
@@ -94,8 +79,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of the manifest file, sealed; the same run always has the same text."""
-        own = {key: value for key, value in asdict(self).items() if key != "told"}
-        return sealed({**own, "previous": self.previous, **self.told})
+        own = {key: value for key, value in asdict(self).items() if key not in ("told", "parts")}
+        more = {"parts": [asdict(part) for part in self.parts]} if self.parts else {}
+        version = FORMAT if self.parts else _OF_ONE_FILE
+        return sealed({**own, **more, "previous": self.previous, **self.told}, version)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> Manifest:
@@ -111,11 +98,16 @@ class Manifest:
         values = unsealed(text, path)
         values.pop("previous", None)
         try:
-            told = {name: values.pop(name) for name in cls.own_names() if name != "told"}
+            parts = tuple(DataFile(**part) for part in values.pop("parts", ()))
+            own = (name for name in cls.own_names() if name not in ("told", "parts"))
+            told = {name: values.pop(name) for name in own}
             told["file"] = DataFile(**told["file"])
+            _require_here(told["run"], *(file.name for file in (told["file"], *parts)))
+            if parts and told["file"] != DataFile.folder(told["file"].name, parts):
+                raise TypeError("its parts are not those of its folder")
             lists = {name: tuple(told[name]) for name in ("earlier", "columns")}
-            return cls(**{**told, **lists}, told=values)
-        except (KeyError, TypeError) as error:
+            return cls(**{**told, **lists}, told=values, parts=parts)
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path} is no manifest of a run ({error})") from error
 
     @classmethod
@@ -124,7 +116,14 @@ class Manifest:
         return tuple(cls.__dataclass_fields__)
 
 
-def sealed(values: Mapping[str, Any]) -> str:
+def _require_here(*names: str) -> None:
+    """Refuse a manifest that leads out of its folder, whoever sealed it."""
+    for name in names:
+        if not name or name != Path(name).name or name == "..":
+            raise ValueError(f"{name!r} is no name of a file")
+
+
+def sealed(values: Mapping[str, Any], version: int = _OF_ONE_FILE) -> str:
     """Values as JSON text with the version of the format and a hash over all of them.
 
     Raises
@@ -132,7 +131,7 @@ def sealed(values: Mapping[str, Any]) -> str:
     ValueError
         If a value is not finite; JSON has no word for it.
     """
-    told = {"format": FORMAT, **values}
+    told = {"format": version, **values}
     whole = {**told, _SEAL: _seal(told)}
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +14,11 @@ from churnkit import __version__
 from churnkit.atomic import flush, made_folder, new_beside, whole_file, writable
 from churnkit.errors import DataError
 from churnkit.publishing.content import ContentHash
-from churnkit.publishing.manifest import DataFile, Manifest
+from churnkit.publishing.manifest import Manifest
+from churnkit.publishing.parts import DataFile, Part, content_of, require_whole, writer
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-_HARDLY_REPEAT = ("customer_id", "reasons")
 
 
 class Publication:
@@ -58,6 +57,7 @@ class Publication:
         self._schema: pa.Schema | None = None
         self._hash: ContentHash | None = None
         self._aside: Path | None = None
+        self._parts: Path | None = None
         self._sink: Any = None
 
     def write(self, table: pa.Table) -> None:
@@ -108,9 +108,7 @@ class Publication:
         """
         if self.known is not None:
             return self.known
-        odd = {*told} & {*Manifest.own_names(), "previous", "format", "seal"}
-        if odd:
-            raise ValueError(f"a manifest has a {min(odd)!r} of its own")
+        _require_untold(told)
         if self._aside is None or self._hash is None or self._schema is None:
             raise DataError(
                 f"nothing is to be published as of {self._as_of}", "Write the rows first."
@@ -121,7 +119,7 @@ class Publication:
             manifest = Manifest(
                 run=self.run, as_of=self._as_of, key=self._key, sequence=self._sequence,
                 earlier=self._earlier, content=self._hash.hexdigest(),
-                file=data_file(self._aside, self._path.name, self._hash.rows),
+                file=DataFile.of(self._aside, self._path.name, self._hash.rows),
                 columns=tuple(self._schema.names), churnkit=__version__, told=dict(told),
             )  # fmt: skip
             text = manifest.to_json()
@@ -129,11 +127,77 @@ class Publication:
             self._aside = None
             flush(self._folder)
             flush(self._folder.parent)  # the folder of the day may be new
+        return self._shown(text)
+
+    def _shown(self, text: str) -> Manifest:
+        """Make a run visible whose rows are on the disk."""
         with whole_file(self._path.with_suffix(".json")) as aside:
             aside.write_text(text, encoding="utf-8")
         shown = Manifest.from_json(text, self._path)  # as readers will see it: lists for tuples
         self._point(shown)
         return shown
+
+    def folder(self) -> Path:
+        """A folder aside into which others write parts, see `churnkit.publishing.write_part`.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be made.
+        """
+        if self._parts is None:
+            with writable(self._path):
+                made_folder(self._folder)
+                self._parts = new_beside(self._path, Path.mkdir)
+        return self._parts
+
+    def publish_parts(self, parts: Sequence[Part], told: Mapping[str, Any]) -> Manifest:
+        """Make a run visible that others wrote in parts; a single part becomes a run of one file.
+
+        Parameters
+        ----------
+        parts
+            All parts, in any order; of a part that was tried more than once, the one that counts.
+        told
+            As for `publish`, which says what else may go wrong.
+
+        Raises
+        ------
+        DataError
+            If the parts do not make a run.
+        """
+        if self.known is not None:
+            return self.known
+        _require_untold(told)
+        ordered = sorted(parts, key=lambda part: part.number)
+        require_whole(ordered)
+        with writable(self._path):
+            files = self._named(ordered)
+            flush(self._folder)
+            flush(self._folder.parent)
+        whole = files[0] if len(files) == 1 else DataFile.folder(self._path.name, files)
+        manifest = Manifest(
+            run=self.run, as_of=self._as_of, key=self._key, sequence=self._sequence,
+            earlier=self._earlier, content=content_of(ordered), file=whole,
+            columns=tuple(name for name, _ in ordered[0].columns), churnkit=__version__,
+            told=dict(told), parts=tuple(files) if len(files) > 1 else (),
+        )  # fmt: skip
+        return self._shown(manifest.to_json())
+
+    def _named(self, parts: Sequence[Part]) -> list[DataFile]:
+        """Give the parts their names, and the run its own."""
+        aside = self.folder()
+        if len(parts) == 1:
+            (aside / parts[0].aside).replace(self._path)
+            return [replace(parts[0].file, name=self._path.name)]
+        for part in parts:
+            (aside / part.aside).replace(aside / part.file.name)
+        for other in {*aside.iterdir()} - {aside / part.file.name for part in parts}:
+            other.unlink()  # what was tried in vain
+        flush(aside)
+        aside.rename(self._path)
+        self._parts = None
+        return [part.file for part in parts]
 
     def drop(self) -> None:
         """Leave nothing behind of a run that was not published."""
@@ -143,31 +207,22 @@ class Publication:
         if self._aside is not None:
             with suppress(OSError):
                 self._aside.unlink(missing_ok=True)
+        if self._parts is not None:
+            shutil.rmtree(self._parts, ignore_errors=True)
 
     def _begin(self, schema: pa.Schema) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         self._hash = ContentHash(schema)
         with writable(self._path):
             made_folder(self._folder)
             self._aside = new_beside(self._path, partial(Path.touch, exist_ok=False))
-            self._sink = pq.ParquetWriter(
-                self._aside, schema, compression="zstd", write_page_checksum=True,
-                # Numbers and texts that hardly repeat only cost time in a dictionary.
-                use_dictionary=[
-                    field.name for field in schema
-                    if pa.types.is_string(field.type) and field.name not in _HARDLY_REPEAT
-                ],
-            )  # fmt: skip
+            self._sink = writer(self._aside, schema)
         self._schema = schema
 
 
-def data_file(path: Path, name: str, rows: int) -> DataFile:
-    """Size and hash of a file as it lies on the disk."""
-    with path.open("rb") as file:
-        told = file_digest(file, "sha256").hexdigest()
-    return DataFile(name, path.stat().st_size, told, rows)
+def _require_untold(told: Mapping[str, Any]) -> None:
+    odd = {*told} & {*Manifest.own_names(), "previous", "format", "seal"}
+    if odd:
+        raise ValueError(f"a manifest has a {min(odd)!r} of its own")
 
 
 def _difference(was: pa.Schema, now: pa.Schema) -> str:

@@ -3,7 +3,7 @@
 ::
 
     scores/current.json                        the pointer: the run of each day, and its manifest
-    scores/as_of=2024-05-15/3f9c….parquet      the rows of a run
+    scores/as_of=2024-05-15/3f9c….parquet      the rows of a run: a file, or a folder of parts
     scores/as_of=2024-05-15/3f9c….json         its manifest
     scores/.lock                               held by the one process that writes
 
@@ -16,7 +16,9 @@ times of files, so a clock that goes backwards changes nothing.
 from __future__ import annotations
 
 import re
+import shutil
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,11 +29,14 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from churnkit.atomic import made_folder, whole_file, writable
 from churnkit.clock import Cutoff, Moment
 from churnkit.errors import Busy, ConfigError, DataError, did_you_mean
+from churnkit.mentions import NOTES, Mentions
 from churnkit.publishing.manifest import RUN, Manifest, sealed, unsealed
+from churnkit.publishing.parts import DataFile
 from churnkit.publishing.publication import Publication
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 T = TypeVar("T")
 
@@ -42,6 +47,7 @@ _KEY = re.compile(r"[0-9a-f]{12,}")
 # What `whole_file` and a publication write aside, of which a killed process leaves some.
 _ASIDE = re.compile(rf"\.({RUN.pattern}\.(parquet|json)|current\.json)\.[a-z0-9_]{{8}}")
 _DAYS_TOLD = 5
+_ROWS_AT_ONCE = 100_000
 
 
 class StaleScores(UserWarning):
@@ -104,6 +110,8 @@ class ScoreStore:
 
     def path(self, day: str) -> Path:
         """The Parquet file of the run that is published for a day, after it was verified.
+
+        A run that many wrote is a folder of files, which pandas, Arrow and Spark read as one.
 
         Raises
         ------
@@ -180,7 +188,7 @@ class ScoreStore:
         return found
 
     def verified(self, manifest: Manifest) -> Path:
-        """The Parquet file of a run, which is what was published.
+        """The Parquet file of a run, or the folder of its parts, which is what was published.
 
         Raises
         ------
@@ -188,8 +196,9 @@ class ScoreStore:
             If it is not there or damaged.
         """
         path = self._folder_of(manifest.as_of) / manifest.file.name
-        with _opened(path) as file:
-            _require_same(file, manifest)
+        for part, told in _files_of(path, manifest):
+            with _opened(part) as file:
+                _require_same(file, told)
         return path
 
     def last_good(self) -> Manifest | None:
@@ -333,6 +342,96 @@ class ScoreStore:
                 _remove_if_empty(self._folder_of(day))
         return tuple(f"{one.as_of}/{one.run}" for one in old)
 
+    def rows_of(self, mentions: Mentions) -> Counter[str]:
+        """Customer → rows in all runs that are kept, of those who are sought.
+
+        Raises
+        ------
+        DataError
+            If a run is damaged: nobody can say whose rows it holds.
+        """
+        found: Counter[str] = Counter()
+        for one in self.runs():
+            for table in self._tables(one, ["customer_id"]):
+                found += mentions.counted(table["customer_id"])
+        return found
+
+    def forget(self, mentions: Mentions) -> tuple[Manifest, ...]:
+        """Write every run that names some customers anew without them, and show all at once.
+
+        Each gets a name of its own and tells in ``replaces`` under which it was published before;
+        what readers see is the old runs or the new ones. The old files are removed.
+
+        Parameters
+        ----------
+        mentions
+            Who is to go.
+
+        Returns
+        -------
+        tuple of Manifest
+            The new runs.
+
+        Raises
+        ------
+        DataError
+            If a run is damaged; nothing is changed then.
+        ConfigError
+            If the disk is full or cannot be written to; what is published stays as it is.
+        """
+        if not self._held:
+            raise RuntimeError("runs are changed with the lock of their store held")
+        pointer, known, anew = self._pointer(), self.runs(), list[Manifest]()
+        for day in pointer:
+            renamed: dict[str, str] = {}
+            for one in (one for one in known if one.as_of == day):
+                if renamed.keys() & {*one.earlier} or self._names(one, mentions):
+                    anew.append(self._without(one, mentions, renamed))
+                    renamed[one.run] = anew[-1].run
+                    if pointer[day].run == one.run:
+                        pointer = {**pointer, day: _entry(anew[-1])}
+        if anew:
+            self._write_pointer(pointer)
+            self._clean()
+        return tuple(anew)
+
+    def _names(self, one: Manifest, mentions: Mentions) -> bool:
+        """Whether a run or what it tells names one of them."""
+        if mentions.pruned(one.told) != one.told:
+            return True
+        columns = [name for name in ("customer_id", *NOTES) if name in one.columns]
+        tables = self._tables(one, columns)
+        return any(mentions.of_others(table) != table for table in tables)
+
+    def _without(self, one: Manifest, mentions: Mentions, renamed: Mapping[str, str]) -> Manifest:
+        """A run written anew without them, which nothing names yet."""
+        earlier = tuple(renamed.get(run, run) for run in one.earlier)
+        told = dict(mentions.pruned(one.told))
+        told["replaces"] = [*told.get("replaces", ()), one.run]
+        publication = Publication(
+            self._folder_of(one.as_of), self._free_name(one.as_of, one.key[:12], one.earlier),
+            one.as_of, one.key, earlier, one.sequence, lambda _: None,
+        )  # fmt: skip
+        try:
+            for table in self._tables(one):
+                publication.write(mentions.of_others(table))
+            return publication.publish(told)
+        finally:
+            publication.drop()
+
+    def _tables(self, one: Manifest, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The rows of a run in their order, some at a time, once they were verified."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self.verified(one)
+        for part in [path / p.name for p in one.parts] if one.parts else [path]:
+            with pq.ParquetFile(part, page_checksum_verification=True) as file:
+                names = columns or file.schema_arrow.names
+                yield file.schema_arrow.empty_table().select(names)
+                for batch in file.iter_batches(_ROWS_AT_ONCE, columns=names):
+                    yield pa.Table.from_batches([batch])
+
     # ── The pointer ─────────────────────────────────────────────────────────────────────────
 
     def _pointer(self) -> dict[str, _Entry]:
@@ -455,7 +554,6 @@ class ScoreStore:
 
     def _frame(self, manifest: Manifest, columns: Sequence[str] | None) -> pd.DataFrame:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         for name in columns or ():
             if name not in manifest.columns:
@@ -465,18 +563,8 @@ class ScoreStore:
                     f"{', '.join(manifest.columns)}.",
                 )
         path = self._folder_of(manifest.as_of) / manifest.file.name
-        with _opened(path) as file:
-            _require_same(file, manifest)  # the very bytes that are read below
-            file.seek(0)
-            try:
-                table = pq.read_table(
-                    file,
-                    columns=None if columns is None else [*columns],
-                    page_checksum_verification=True,
-                )
-            except (OSError, pa.ArrowException, ValueError) as error:
-                raise DataError(f"{path} cannot be read ({error})") from error
-        return table.to_pandas()
+        tables = [_table(part, told, columns) for part, told in _files_of(path, manifest)]
+        return pa.concat_tables(tables).to_pandas()
 
     # ── Files ───────────────────────────────────────────────────────────────────────────────
 
@@ -497,11 +585,11 @@ class ScoreStore:
             for folder in (self.folder, *self.folder.glob(f"{_DAY}*")):
                 for path in folder.glob(".*"):
                     if _ASIDE.fullmatch(path.name):
-                        path.unlink(missing_ok=True)
+                        _remove_whole(path)
             named = self._named()
             for folder, run in self._files("parquet"):
                 if not (folder / f"{run}.json").exists() and run not in named.get(folder, {run}):
-                    (folder / f"{run}.parquet").unlink()
+                    _remove_whole(folder / f"{run}.parquet")
             for one in self._sealed_runs():
                 folder = self._folder_of(one.as_of)
                 if one.run not in named.get(folder, {one.run}):
@@ -528,7 +616,7 @@ class ScoreStore:
     def _remove(self, folder: Path, run: str) -> None:
         # The manifest first: a file without one is an orphan, a manifest without a file is damage.
         (folder / f"{run}.json").unlink(missing_ok=True)
-        (folder / f"{run}.parquet").unlink(missing_ok=True)
+        _remove_whole(folder / f"{run}.parquet")
 
 
 def read_scores(
@@ -618,16 +706,52 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _require_same(file: Any, manifest: Manifest) -> None:
+def _files_of(path: Path, manifest: Manifest) -> list[tuple[Path, DataFile]]:
+    """The files of a run in the order of its rows, and what was published of each."""
+    if not manifest.parts:
+        return [(path, manifest.file)]
+    there = {file.name for file in path.iterdir()} if path.is_dir() else set()
+    names = {part.name for part in manifest.parts}
+    if there != names:
+        odd = min(there ^ names)
+        raise DataError(f"{path} is damaged: {odd} is {'missing' if odd in names else 'too much'}")
+    return [(path / part.name, part) for part in manifest.parts]
+
+
+def _table(path: Path, told: DataFile, columns: Sequence[str] | None) -> pa.Table:
+    """The rows of a file, once it was found to be what was published."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with _opened(path) as file:
+        _require_same(file, told)  # the very bytes that are read below
+        file.seek(0)
+        try:
+            return pq.read_table(
+                file,
+                columns=None if columns is None else [*columns],
+                page_checksum_verification=True,
+            )
+        except (OSError, pa.ArrowException, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error})") from error
+
+
+def _remove_whole(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _require_same(file: Any, told: DataFile) -> None:
     """Refuse bytes that are not those that were published."""
     size = file.seek(0, 2)
-    if size != manifest.file.size:
+    if size != told.size:
         raise DataError(
-            f"{file.name} is damaged: it has {size:,} bytes, and {manifest.file.size:,} were "
-            "published"
+            f"{file.name} is damaged: it has {size:,} bytes, and {told.size:,} were published"
         )
     file.seek(0)
-    if file_digest(file, "sha256").hexdigest() != manifest.file.sha256:
+    if file_digest(file, "sha256").hexdigest() != told.sha256:
         raise DataError(f"{file.name} is damaged: its sha256 is not that of its manifest")
 
 

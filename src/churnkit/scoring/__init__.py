@@ -5,6 +5,7 @@ from churnkit.scoring.population import at_risk, at_risk_beside, require_same_lo
 from churnkit.scoring.run import EXACT_REASONS, score
 from churnkit.scoring.scores import ROWS_AT_ONCE, SHOWN, Causes, Scores
 from churnkit.scoring.sweep import Found, Saved, Sought
+from churnkit.scoring.totals import Totals
 
 __all__ = [
     "EXACT_REASONS",
@@ -15,6 +16,7 @@ __all__ = [
     "Saved",
     "Scores",
     "Sought",
+    "Totals",
     "at_risk",
     "at_risk_beside",
     "ending_of",

@@ -75,7 +75,7 @@ def fingerprints(logs: CustomerLogs, before: Cutoff, progress: Progress = silent
     import pyarrow as pa
 
     def look(block: Logs) -> tuple[pa.Array, np.ndarray]:
-        value = _of_block(block, before)
+        value = prints_of(block, before)
         return pa.array(block.customer_ids[value != 0], pa.string()), value[value != 0]
 
     doing = "comparing the logs with those of the last run"
@@ -88,7 +88,8 @@ def fingerprints(logs: CustomerLogs, before: Cutoff, progress: Progress = silent
     )
 
 
-def _of_block(block: Logs, before: Cutoff) -> np.ndarray:
+def prints_of(block: Logs, before: Cutoff) -> np.ndarray:
+    """The fingerprint of each customer of a block, uint64; 0 of those without an event before."""
     total = np.zeros(block.customer_count, dtype=np.uint64)
     seen = np.zeros(block.customer_count, dtype=bool)
     logs = {**block.events, **({} if block.lines is None else {"lines": block.lines})}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,19 +146,58 @@ def first_of(scores: Scores) -> np.ndarray:
     """Boolean mask of the customers whose reasons are exact, see `EXACT_REASONS`."""
     order = scores.in_rank_order
     acted_on = scores.lights.level[order] != 0
-    first = np.concatenate([order[acted_on], order[~acted_on]])[: _exact_among(len(scores))]
+    first = np.concatenate([order[acted_on], order[~acted_on]])[: exact_among(len(scores))]
     mask = np.zeros(len(scores), dtype=bool)
     mask[first] = True
     return mask
 
 
-def _exact_among(customers: int) -> int:
+def exact_among(customers: int) -> int:
+    """Of how many among so many customers the reasons are exact, see `EXACT_REASONS`."""
     return EXACT_REASONS if customers <= EXACT_REASONS else EXACT_OF_MANY
 
 
 @dataclass(frozen=True)
-class _Again:
-    """What the second look at some customers told."""
+class Few:
+    """Of whom more is told, as boolean masks of the rows of some scores.
+
+    Attributes
+    ----------
+    first
+        Whose reasons are to be made exact.
+    changed
+        Whose light changed since the run before.
+    nearest
+        For whom of these what moved the score is told exactly.
+    """
+
+    first: np.ndarray
+    changed: np.ndarray
+    nearest: np.ndarray
+
+    @classmethod
+    def of(cls, scores: Scores) -> Few:
+        """Chosen among all customers."""
+        n, before = len(scores), scores.before
+        changed, nearest = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        if before is not None:
+            changed = before.known & (before.level != scores.lights.level)
+        order = scores.in_rank_order
+        nearest[order[changed[order]][: exact_among(int(changed.sum()))]] = True
+        return cls(first_of(scores) & ~scores.found.exact, changed, nearest)
+
+
+@dataclass(frozen=True)
+class Again:
+    """What the second look at some customers told.
+
+    Attributes
+    ----------
+    exact_rows, voices
+        Whose reasons are exact now, and what they say; ``None`` if nobody's are.
+    changed_rows, causes
+        Whose light changed, and why.
+    """
 
     exact_rows: np.ndarray
     voices: Voices | None
@@ -165,48 +205,52 @@ class _Again:
     causes: list[str]
 
 
-def _told_again(logs: CustomerLogs, sought: Sought, scores: Scores) -> Scores:
-    """Scores with exact reasons of the first customers, and why lights changed."""
-    model, found, before = sought.model, scores.found, scores.before
-    first = first_of(scores) & ~found.exact
-    changed = np.zeros(len(found), dtype=bool)
-    if before is not None:
-        changed = before.known & (before.level != scores.lights.level)
-    rows = np.flatnonzero(first | changed)
-    if not len(rows):
-        return scores
-    nearest = np.zeros(len(found), dtype=bool)
-    order = scores.in_rank_order
-    nearest[order[changed[order]][: _exact_among(int(changed.sum()))]] = True
-    says = {rule.name: rule.says for rule in sought.light.rules}
-    serial = model.on_threads(1)
+@dataclass(frozen=True)
+class Telling:
+    """How the second look at customers goes, each by itself.
 
-    def tell(told: Told) -> _Again:
-        asked, moved = first[told.rows], changed[told.rows]
-        exact = told.now.where(asked)
-        spoken = None
+    Attributes
+    ----------
+    model, middle
+        What scored, with one thread; and what reasons compare with.
+    says
+        Rule → its reason, also of rules whose days are over.
+    """
+
+    model: ChurnModel
+    middle: np.ndarray
+    says: Mapping[str, str]
+
+    def tell(self, scores: Scores, few: Few, told: Told) -> Again:
+        """What is told of some of the rows of scores, of whom features were built once more."""
+        asked, moved = few.first[told.rows], few.changed[told.rows]
+        exact, spoken = told.now.where(asked), None
         if asked.any():
-            contributions = serial.contributions(exact)
-            spoken = voices(found.phrases.themes, exact, contributions, sought.middle)
+            contributions = self.model.contributions(exact)
+            spoken = voices(scores.found.phrases.themes, exact, contributions, self.middle)
         causes: list[str] = [""] * int(moved.sum())
-        near = nearest[told.rows[moved]]
+        near = few.nearest[told.rows[moved]]
         for is_exact in (True, False):
             some = np.flatnonzero(moved)[near == is_exact]
-            if before is None or not len(some):
+            if scores.before is None or not len(some):
                 continue
             here = told.rows[some]
             change = Change(
-                serial, scores.policy, before.where(here), scores.lights.where(here),
-                found.probability[here], told.now.where(some), told.then, says, exact=is_exact,
+                self.model, scores.policy, scores.before.where(here), scores.lights.where(here),
+                scores.probability[here], told.now.where(some), told.then, self.says,
+                exact=is_exact,
             )  # fmt: skip
             for k, cause in zip(np.flatnonzero(near == is_exact), change.causes(), strict=True):
                 causes[k] = cause
-        return _Again(told.rows[asked], spoken, told.rows[moved], causes)
+        return Again(told.rows[asked], spoken, told.rows[moved], causes)
 
-    earlier = None if before is None else Cutoff.parse(before.day, sought.as_of.zone)
-    numbers, leading, is_exact = found.numbers.copy(), found.leading.copy(), found.exact | first
+
+def told_again(scores: Scores, few: Few, parts: Iterable[Again]) -> Scores:
+    """Scores with exact reasons of the first customers, and why lights changed."""
+    found = scores.found
+    numbers, leading = found.numbers.copy(), found.leading.copy()
     changed_rows, causes = [np.empty(0, dtype=np.int64)], list[str]()
-    for again in look_again(logs, sought, earlier, found.customer, rows, tell):
+    for again in parts:
         if again.voices is not None:
             told_now = found.phrases.numbers(again.voices)
             numbers[again.exact_rows, : told_now.shape[1]] = told_now
@@ -214,8 +258,27 @@ def _told_again(logs: CustomerLogs, sought: Sought, scores: Scores) -> Scores:
             leading[again.exact_rows] = again.voices.leading
         changed_rows.append(again.changed_rows)
         causes += again.causes
-    found = replace(found, numbers=numbers, leading=leading, exact=is_exact)
+    found = replace(found, numbers=numbers, leading=leading, exact=found.exact | few.first)
     return replace(scores, found=found, causes=Causes(np.concatenate(changed_rows), tuple(causes)))
+
+
+def _told_again(logs: CustomerLogs, sought: Sought, scores: Scores) -> Scores:
+    few = Few.of(scores)
+    rows = np.flatnonzero(few.first | few.changed)
+    if not len(rows):
+        return scores
+    telling = Telling(sought.model.on_threads(1), sought.middle, says_of(sought.light))
+    earlier = None
+    if scores.before is not None:
+        earlier = Cutoff.parse(scores.before.day, sought.as_of.zone)
+    tell = partial(telling.tell, scores, few)
+    parts = look_again(logs, sought, earlier, scores.customer, rows, tell)
+    return told_again(scores, few, parts)
+
+
+def says_of(light: TrafficLight) -> dict[str, str]:
+    """Rule → its reason."""
+    return {rule.name: rule.says for rule in light.rules}
 
 
 def _rows_of(customer: pa.Array, overrides: Mapping[str, Override]) -> dict[int, Override]:

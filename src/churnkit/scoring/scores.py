@@ -75,6 +75,8 @@ class Scores:
         The run before, if there was one.
     causes
         Why lights changed since then.
+    ranks
+        Ranks among all customers, where these are only some of them.
     """
 
     as_of: Cutoff
@@ -84,6 +86,7 @@ class Scores:
     policy: str = ""
     before: Before | None = None
     causes: Causes = field(default_factory=Causes)
+    ranks: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.found)
@@ -170,12 +173,16 @@ class Scores:
         Without any amounts the probability alone decides; an unknown value among known ones
         counts as zero.
         """
+        if self.ranks is not None:
+            return self.ranks
         weight = self.probability if self.saved is None else self.saved
         return rank_of(ranking(weight, self.value_at_risk, np.arange(len(self))))
 
     @cached_property
     def in_rank_order(self) -> np.ndarray:
         """Rows, best rank first."""
+        if self.ranks is not None:
+            return np.argsort(self.ranks)
         order = np.empty(len(self), dtype=np.int64)
         order[self.rank - 1] = np.arange(len(self))
         return order
@@ -280,7 +287,7 @@ class Scores:
             "light": words(LIGHTS, lights.level[rows]),
             "rank": _rows(self.rank[rows]),
             "value_at_risk": _numbers(self.value_at_risk[rows]),
-            "reasons": _joined_reasons(found.phrases, found.numbers[rows], found.exact[rows]),
+            "reasons": joined_reasons(found.phrases, found.numbers[rows], found.exact[rows]),
             "rules": self._rules(rows, said["rules"], code),
             "base_light": words(LIGHTS, lights.base_level[rows]),
             "light_before": constant("", len(rows))
@@ -402,7 +409,7 @@ def _rows(values: np.ndarray) -> pa.Array:
     return pa.array(values.astype(np.int64, copy=False))
 
 
-def _joined_reasons(phrases: Phrases, numbers: np.ndarray, exact: np.ndarray) -> pa.Array:
+def joined_reasons(phrases: Phrases, numbers: np.ndarray, exact: np.ndarray) -> pa.Array:
     """The reasons of each row in one text."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -141,7 +141,7 @@ class Found:
             exact=whole("exact"),
             classes={name: _joined([p.classes[name] for p in parts]) for name in first.classes},
             phrases=first.phrases,
-            features=_one_table(kept) if kept else None,
+            features=one_table(kept) if kept else None,
         )
 
     def where(self, rows: np.ndarray) -> Found:
@@ -166,7 +166,8 @@ def _joined(texts: Sequence[Texts]) -> Texts:
     return Texts(texts[0].words, np.concatenate([text.code for text in texts]))
 
 
-def _one_table(parts: Sequence[Features]) -> Features:
+def one_table(parts: Sequence[Features]) -> Features:
+    """Tables of features one below the other."""
     first = parts[0]
     return Features(
         np.concatenate([part.customer_id for part in parts]),
@@ -206,26 +207,48 @@ def find(
     Found or None
         ``None`` if nobody is at risk.
     """
-    plan = sought.plan
     serial = replace(sought, model=sought.model.on_threads(1))  # blocks run side by side
     phrases = Phrases(Themes.of(sought.model))
-    at_risk, beside = serial.model.question.at_risk, money_beside(serial.model)
 
     def look(block: Logs) -> list[tuple[Found, Voices]]:
-        tables = (
-            (_table(piece, plan.spec, block.zone), piece.beside)
-            for piece in plan.rows(block, at_risk, beside)
-        )
-        return [_found(serial, *table, phrases, keep_features) for table in tables]
+        return looked_at(serial, block, phrases, keep_features=keep_features)
 
     parts: list[Found] = []
     customers = logs.customer_count if among is None else len(among)
     blocks = watched(_blocks(logs, among), customers, progress, f"scoring as of {sought.as_of}")
     for found in in_order(look, blocks):
         # Sentences are numbered here and not by the threads, in the order of the blocks.
-        parts += [replace(one, numbers=_filled(phrases.numbers(told))) for one, told in found]
+        parts += [numbered(one, told) for one, told in found]
     whole = Found.joined(parts) if parts else None
     return whole if whole is not None and len(whole) else None
+
+
+def looked_at(
+    sought: Sought, block: Logs, phrases: Phrases, *, keep_features: bool = False
+) -> list[tuple[Found, Voices]]:
+    """What is found of the customers at risk in a block, and what is to be said of them.
+
+    Parameters
+    ----------
+    sought, block
+        What is to be found out of whom; the model with as many threads as may be used.
+    phrases
+        Where `numbered` puts what is said into words.
+    keep_features
+        Whether the features are kept, too.
+    """
+    model = sought.model
+    pieces = sought.plan.rows(block, model.question.at_risk, money_beside(model))
+    return [
+        _found(sought, tabled(piece, sought.plan.spec, block.zone), piece.beside, phrases,
+               keep_features)
+        for piece in pieces
+    ]  # fmt: skip
+
+
+def numbered(found: Found, told: Voices) -> Found:
+    """What was found, with the numbers of what is said of each customer."""
+    return replace(found, numbers=_filled(found.phrases.numbers(told)))
 
 
 def _found(
@@ -260,7 +283,8 @@ def _found(
     return found, told
 
 
-def _table(piece: FeatureRows, spec: FeatureSpec, zone: str) -> Features:
+def tabled(piece: FeatureRows, spec: FeatureSpec, zone: str) -> Features:
+    """Rows of a plan as a table of features."""
     ids = piece.customer_ids[piece.at.customer]
     return Features(ids, piece.at.us, piece.columns, spec, zone)
 
@@ -300,6 +324,28 @@ class Told:
     then: Features
 
 
+def built_again(
+    block: Logs, plan: FeaturePlan, model: ChurnModel, as_of: Cutoff, earlier: Cutoff | None
+) -> Told:
+    """The features of all customers of a block, who are at risk at the cutoff.
+
+    Parameters
+    ----------
+    block, plan
+        The customers; and the features of the cutoff, and of the earlier one if there is one.
+    model, as_of, earlier
+        As for `look_again`.
+    """
+    pieces = [
+        tabled(piece, plan.spec, block.zone) for piece in plan.rows(block, model.question.at_risk)
+    ]
+    features = one_table(pieces)
+    now = features.where(features.cutoff == as_of.us)
+    before = features.cutoff == (as_of if earlier is None else earlier).us
+    then = features.where(before if earlier is not None else np.zeros_like(before))
+    return Told(np.arange(block.customer_count), now, then)
+
+
 T = TypeVar("T")
 
 
@@ -336,15 +382,8 @@ def look_again(
 
     def look(part: tuple[Logs, int]) -> T:
         block, first = part
-        pieces = [
-            _table(piece, plan.spec, block.zone)
-            for piece in plan.rows(block, model.question.at_risk)
-        ]
-        features = _one_table(pieces)
-        now = features.where(features.cutoff == as_of.us)
-        before = features.cutoff == (as_of if earlier is None else earlier).us
-        then = features.where(before if earlier is not None else np.zeros_like(before))
-        return tell(Told(rows[first : first + block.customer_count], now, then))
+        told = built_again(block, plan, model, as_of, earlier)
+        return tell(replace(told, rows=rows[first : first + block.customer_count]))
 
     yield from in_order(look, _together(_blocks(logs, ids)))
 
@@ -397,10 +436,10 @@ def sample_at_risk(logs: CustomerLogs, model: ChurnModel, plan: FeaturePlan) -> 
 
     def look(block: Logs) -> list[Features]:
         pieces = plan.rows(block, model.question.at_risk)
-        return [_table(piece, plan.spec, block.zone) for piece in pieces]
+        return [tabled(piece, plan.spec, block.zone) for piece in pieces]
 
     found = [table for tables in in_order(look, _every(logs, step)) for table in tables]
-    return _one_table(found)
+    return one_table(found)
 
 
 def _every(logs: CustomerLogs, step: int) -> Iterator[Logs]:

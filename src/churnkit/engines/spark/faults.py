@@ -27,6 +27,8 @@ _KINDS: dict[str, type[ChurnkitError]] = {
     "GateRefused": GateRefused,
 }
 _OF_NO_USE = "An error occurred while calling "  # begins what py4j tells of an error of Java
+_FRAMES = ("at ", "... ")  # of the stack of Java
+_RAISED = re.compile(r"(?!org\.|java\.|py4j\.)[\w.]*(Error|Exception)\b")  # by Python
 _TOLD = re.compile(r"RuntimeError: churnkit says (\{.*\})")
 
 
@@ -90,8 +92,11 @@ def spark_faults(
 
 def gist(error: Exception) -> str:
     """The line that matters of an error that is long."""
-    said = (line.strip(": ") for line in str(error).splitlines())
-    lines = [line for line in said if line and not line.startswith(_OF_NO_USE)]
+    said = (line.strip().strip(": ") for line in str(error).splitlines())
+    lines = [line for line in said if line and not line.startswith((_OF_NO_USE, *_FRAMES))]
     if not lines:
         return type(error).__name__
-    return lines[-1] if any(line.startswith("Traceback ") for line in lines) else lines[0]
+    if not any(line.startswith("Traceback ") for line in lines):
+        return lines[0]
+    raised = [line for line in lines if _RAISED.match(line)]
+    return (raised or lines)[-1]

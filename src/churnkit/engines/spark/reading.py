@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from churnkit.engines.spark.faults import spark_faults
-from churnkit.errors import ConfigError
-from churnkit.sources import FileSource, Source
+from churnkit.engines.spark.faults import gist, spark_faults
+from churnkit.errors import ConfigError, DataError
+from churnkit.sources import FileSource, Source, SparkSource
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
 def spark_frames(session: SparkSession, sources: Mapping[str, Source]) -> dict[str, DataFrame]:
-    """The Parquet files of each log as a frame, which Spark reads when it needs the rows.
+    """The rows of each log as a frame, which Spark reads when it needs them.
 
     Parameters
     ----------
@@ -27,34 +27,63 @@ def spark_frames(session: SparkSession, sources: Mapping[str, Source]) -> dict[s
     Raises
     ------
     ConfigError
-        If a source is none of Parquet files.
+        If Spark does not read a source, or knows no such table.
     DataError
         If a file is missing, or Spark cannot read it.
     """
-    return {log: _frame(session, source) for log, source in parquet_of(sources).items()}
+    readable = readable_of(sources)
+    return {log: _frame(session, log, source) for log, source in readable.items()}
 
 
-def parquet_of(sources: Mapping[str, Source]) -> dict[str, FileSource]:
-    """The sources, if each is one of Parquet files that are there; no session is needed for it.
+def readable_of(sources: Mapping[str, Source]) -> dict[str, FileSource | SparkSource]:
+    """The sources, if Spark reads each of them; no session is needed for it.
 
     Raises
     ------
-    ConfigError, DataError
-        As `spark_frames`.
+    ConfigError
+        If a source is neither of Parquet files nor one for Spark.
+    DataError
+        If a file is missing.
     """
-    files = {}
+    readable: dict[str, FileSource | SparkSource] = {}
     for log, source in sources.items():
-        if not isinstance(source, FileSource) or source.kind() != "parquet":
+        if isinstance(source, SparkSource) or (
+            isinstance(source, FileSource) and source.kind() == "parquet"
+        ):
+            readable[log] = source
+        else:
             raise ConfigError(
-                f"{source.name}: Spark reads the {log} log from Parquet files only",
-                "Write it as Parquet, hand in a frame (churnkit.engines.spark.plan_spark), or take "
-                'name = "duckdb" in [engine].',
+                f"{source.name}: Spark reads the {log} log from Parquet files and its own tables",
+                f"Write it as Parquet, name a table by spark in [logs.{log}], hand in a frame "
+                '(churnkit.engines.spark.plan_spark), or take name = "duckdb" in [engine].',
             )
-        files[log] = source
-    return files
+    return readable
 
 
-def _frame(session: SparkSession, source: FileSource) -> DataFrame:
+def _frame(session: SparkSession, log: str, source: FileSource | SparkSource) -> DataFrame:
+    if isinstance(source, FileSource):
+        return _of_files(session, source)
+    return _of_spark(session, log, source)
+
+
+def _of_spark(session: SparkSession, log: str, source: SparkSource) -> DataFrame:
+    from pyspark.errors import AnalysisException, ParseException
+
+    try:
+        with spark_faults(f"{source.name}: Spark cannot read it", "See its own settings."):
+            if not source.is_address:
+                return session.table(source.named)
+            return session.read.parquet(literal_path(source.named))
+    except DataError as error:
+        if not isinstance(error.__cause__, AnalysisException | ParseException):
+            raise
+        raise ConfigError(
+            f"{source.name}: {gist(error.__cause__)}",
+            f"Mend spark of [logs.{log}]; catalogs and stores are set in spark-defaults.conf.",
+        ) from error
+
+
+def _of_files(session: SparkSession, source: FileSource) -> DataFrame:
     # Java knows the folder it was started in, which may not be where we are by now.
     files = [literal_path(str(file.absolute())) for file in source.files()]
     root = source.root()

@@ -25,6 +25,7 @@ _SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "100000",
+    "spark.driver.maxResultSize": "0",  # a sample to learn from, which its own setting bounds
 }
 _LOCAL = {
     "spark.driver.host": _HERE,
