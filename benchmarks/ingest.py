@@ -57,13 +57,13 @@ def bare(path: Path, memory: str) -> None:
     read = "read_parquet" if path.suffix == ".parquet" else "read_csv"
     text = "" if path.suffix == ".parquet" else ", all_varchar = true"
     columns = ", ".join(f"bit_xor(hash({name}))" for name in COLUMNS)
-    with connect(memory) as con:
+    with connect(memory, reads=[path]) as con:
         con.sql(f"SELECT {columns} FROM {read}('{path}'{text})").fetchall()
 
 
 def checks(path: Path, memory: str) -> None:
     """Judge, count, find repetitions."""
-    with connect(memory) as con:
+    with connect(memory, reads=[path]) as con:
         rows = FileSource(path).attach(con, "purchases")
         judge_all(con, {"purchases": rows}, Contract())
 

@@ -1,7 +1,7 @@
 """Features, scores and lights of a shop that fills a machine, on it and on a local Spark cluster.
 
-    python benchmarks/scale.py [--events 100000000] [--customers 5000000] [--ways scan machine]
-        [--memory-limit 2GB] [--folder FOLDER] [--json]
+    python benchmarks/scale.py [--events 100000000] [--customers 5000000]
+        [--ways scan machine cluster] [--memory-limit 2GB] [--folder FOLDER] [--keep FILE]
 
 Generates the logs of a shop and fits a model on a smaller one. Then, each in a process of its own:
 *scan* decodes every column that the features need and keeps nothing; *machine* does on this machine
@@ -9,23 +9,30 @@ what a weekly run does, from the Parquet files of the logs to published scores: 
 builds features, scores, explains, colours, ranks and plans everybody at risk. *cluster* does the
 same on a standalone Spark cluster of one master and two workers on the loopback interface. Told are
 wall and CPU seconds, their ratio to the bare scan, the peak memory, and the share of each stage;
-of the cluster also what was shuffled and written. Exit 1 if the machine needed more than 4 GB, or
-the two published different scores.
+of the cluster also what Spark read and shuffled, and what its processes used. What was measured is
+kept as JSON if a file is named, for `benchmarks/cost.py`. Exit 1 if the machine needed more than
+4 GB, or the two published different scores.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from features import say, shop_of
+from peers import eventlog
+from peers.eventlog import Application
+from peers.processes import watched_family
 from peers.run import Task, cpu_seconds, peak_memory
 from peers.run import measure as measure_way
 from peers.stages import Stage, clocked
@@ -40,10 +47,11 @@ from churnkit.lights import TrafficLight
 from churnkit.model import ChurnModel
 from churnkit.progress import silent
 from churnkit.project_scores import Asked, publish
-from churnkit.publishing import Publication, ScoreStore
+from churnkit.publishing import Publication
 from churnkit.sources import open_logs
 
-SCAN, MACHINE = "scan", "machine"
+SCAN, MACHINE, CLUSTER = "scan", "machine", "cluster"
+WAYS = (SCAN, MACHINE, CLUSTER)
 MEMORY_AT_MOST = 4.0
 _LOGS = ("purchases", "activity", "surveys")
 _WIDTH = 100
@@ -51,6 +59,15 @@ _WIDTH = 100
 collect = import_module("churnkit.logs.collect")  # the package has a function of that name
 project_scores = import_module("churnkit.project_scores")
 sweep = import_module("churnkit.scoring.sweep")
+
+SPARK = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.executor.memory": "2g",
+    "spark.executor.cores": "1",
+}
+"""Settings of the driver: an executor of one core on each worker."""
 
 STAGES = (
     Stage("read, judge and count every row", collect, "judge_all", alone=True),
@@ -78,8 +95,11 @@ class Taken:
     ----------
     rows
         Customers who were scored; 0 of a scan.
-    content
-        Hash of what was published.
+    published
+        Folder of what was published.
+    spark
+        Of the cluster: bytes and tasks that Spark tells of, CPU seconds and peak memory in GB of
+        each kind of process.
     """
 
     way: str
@@ -87,8 +107,9 @@ class Taken:
     cpu: float
     peak: float
     rows: int = 0
-    content: str = ""
+    published: str = ""
     stages: dict[str, float] = field(default_factory=dict)
+    spark: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +124,8 @@ class Turn:
 
     def run(self) -> Taken:
         """Take the turn here."""
-        return {SCAN: self._scan, MACHINE: self._machine}[self.way]()
+        ways = {SCAN: self._scan, MACHINE: self._machine, CLUSTER: self._cluster}
+        return ways[self.way]()
 
     def _scan(self) -> Taken:
         taken = measure_way("bare", Task(self.shop, "", [], self.memory_limit))
@@ -111,19 +133,45 @@ class Turn:
 
     def _machine(self) -> Taken:
         settings, model = self._settings(), bundle.load(Path(self.model))
-        begun, cpu = time.perf_counter(), cpu_seconds()
-        with clocked(STAGES) as spent:
-            rows, content = self._published(settings, model)
-        wall, used = time.perf_counter() - begun, cpu_seconds() - cpu
-        return Taken(self.way, wall, used, peak_memory(), rows, content, spent)
-
-    def _published(self, settings: Settings, model: ChurnModel) -> tuple[int, str]:
         asked = Asked(settings, model, {}, AS_OF, (), settings.actions())
-        store: ScoreStore = settings.score_store()
+        store = settings.score_store()
         files = [f"{self.shop}/{log}.parquet" for log in _LOGS]
-        with store.lock(), open_logs(*files, memory_limit=self.memory_limit) as logs:
+        begun, cpu = time.perf_counter(), cpu_seconds()
+        with (
+            clocked(STAGES) as spent,
+            store.lock(),
+            open_logs(*files, memory_limit=self.memory_limit) as logs,
+        ):
             done = publish(asked, store, logs, silent, lambda *_: {}, force=True)
-        return done.manifest.rows, done.manifest.content
+        wall, used = time.perf_counter() - begun, cpu_seconds() - cpu
+        rows, place = done.manifest.rows, str(store.path(str(AS_OF)))
+        return Taken(self.way, wall, used, peak_memory(), rows, place, spent)
+
+    def _cluster(self) -> Taken:
+        sys.path.append(str(Path(__file__).parents[1] / "tests"))
+        cluster = import_module("cluster").cluster  # of the tests
+
+        from churnkit.engines.spark import spark_scores, spark_session
+
+        settings, store = self._settings(), self._settings().score_store()
+        told = Path(self.project) / "events"
+        told.mkdir()
+        os.environ |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+        with watched_family() as family, cluster(Path(self.project), memory="3g") as here:
+            conf = {**SPARK, **eventlog.settings(told)}
+            begun, cpu = time.perf_counter(), time.process_time()
+            with spark_session(here.url, conf) as session, store.lock():
+                frames = {log: session.read.parquet(f"{self.shop}/{log}.parquet") for log in _LOGS}
+                actions, light = settings.actions(), settings.light()
+                asked = spark_scores(frames, Path(self.model), AS_OF, light=light, actions=actions)
+                with asked as scores:
+                    rows = scores.publish(store, sha256(b"scale").hexdigest(), {}).rows
+            wall, used = time.perf_counter() - begun, time.process_time() - cpu
+        place = str(store.path(str(AS_OF)))
+        kinds, peaks = family.cpu_by_kind(), family.peak_by_kind()
+        spark = {**asdict(Application.of(told)), "cpu": kinds, "peak": peaks}
+        used += sum(kinds.values())
+        return Taken(self.way, wall, used, family.most, rows, place, {}, spark)
 
     def _settings(self) -> Settings:
         return load_settings(Path(self.project) / "churnkit.toml")
@@ -135,7 +183,8 @@ def make_project(folder: Path, shop: Path, way: str) -> Path:
     project.mkdir(parents=True)
     logs = "".join(f'[logs.{log}]\npath = "{shop / f"{log}.parquet"}"\n' for log in _LOGS)
     question = "[question]\nhorizon_days = 30\nlookback_days = 365\n"
-    (project / "churnkit.toml").write_text(question + logs, encoding="utf-8")
+    reach = f'[security]\nfolders = ["{shop}"]\n'
+    (project / "churnkit.toml").write_text(question + reach + logs, encoding="utf-8")
     return project
 
 
@@ -178,6 +227,8 @@ def show(asked: argparse.Namespace, told: list[Taken]) -> None:
     for taken in told:
         if taken.stages:
             console.print(stages_of(taken))
+        if taken.spark:
+            console.print(spark_of(taken))
 
 
 def stages_of(taken: Taken) -> Table:
@@ -190,6 +241,22 @@ def stages_of(taken: Taken) -> Table:
     return table
 
 
+def spark_of(taken: Taken) -> Table:
+    """What Spark tells of the run, and what its processes used."""
+    spark = taken.spark
+    table = Table(title=f"{taken.way}: what Spark did", title_justify="left")
+    table.add_column("")
+    table.add_column("", justify="right")
+    for says in ("read", "shuffled", "written", "spilled", "returned"):
+        table.add_row(f"{says}, GB", f"{spark[says] / 1e9:.3f}")
+    table.add_row("tasks", f"{spark['tasks']:,}")
+    table.add_row("busy with tasks, s", f"{spark['busy']:.0f}")
+    for kind, seconds in sorted(spark["cpu"].items()):
+        table.add_row(f"{kind}: CPU s", f"{seconds:.0f}")
+        table.add_row(f"{kind}: peak of one, GB", f"{spark['peak'][kind]:.2f}")
+    return table
+
+
 def faults(told: list[Taken]) -> list[str]:
     """What breaks a promise."""
     found = [
@@ -197,9 +264,31 @@ def faults(told: list[Taken]) -> list[str]:
         for taken in told
         if taken.way == MACHINE and taken.peak > MEMORY_AT_MOST
     ]
-    if len({taken.content for taken in told if taken.content}) > 1:
-        found.append("the ways published different scores")
+    published = [taken.published for taken in told if taken.published]
+    if len(published) > 1 and (apart := differing_columns(*published)):
+        found.append(f"the ways published different {', '.join(apart)}")
     return found
+
+
+def differing_columns(one: str, other: str) -> list[str]:
+    """Columns of two published runs that differ, numbers by more than 1e-12."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        for name, place in (("one", one), ("other", other)):
+            files = f"{place}/*.parquet" if Path(place).is_dir() else place
+            con.sql(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{files}')")
+        told = con.sql("SELECT column_name, column_type FROM (DESCRIBE one)").fetchall()
+        tests = [
+            f"abs(one.{name} - other.{name}) > 1e-12"
+            if kind == "DOUBLE"
+            else f"one.{name} IS DISTINCT FROM other.{name}"
+            for name, kind in told
+        ]
+        counts = ", ".join(f"count(*) FILTER ({test})" for test in tests)
+        both = "one FULL JOIN other USING (customer_id)"
+        [row] = con.sql(f"SELECT {counts} FROM {both}").fetchall()
+    return [name for (name, _), count in zip(told, row, strict=True) if count]
 
 
 def parsed() -> argparse.Namespace:
@@ -207,10 +296,10 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=100_000_000)
     parser.add_argument("--customers", type=int, default=5_000_000)
-    parser.add_argument("--ways", nargs="+", choices=(SCAN, MACHINE), default=[SCAN, MACHINE])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=[*WAYS])
     parser.add_argument("--memory-limit", default="2GB", help="of the engine as it sorts")
     parser.add_argument("--folder", type=Path, help="where the logs are kept; else temporary")
-    parser.add_argument("--json", action="store_true", help="print JSON, not tables")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="what was measured, as JSON")
     parser.add_argument("--turn", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -226,11 +315,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
         scratch = Path(temporary).resolve()
         told = measure(asked, (asked.folder or scratch).resolve(), scratch)
-    if asked.json:
-        print(json.dumps([asdict(taken) for taken in told]))
-    else:
-        show(asked, told)
-    if broken := faults(told):
+        broken = faults(told)
+    show(asked, told)
+    if asked.keep:
+        measured = {"events": asked.events, "customers": asked.customers}
+        kept = measured | {taken.way: asdict(replace(taken, published="")) for taken in told}
+        asked.keep.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    if broken:
         sys.exit("\n".join(broken))
 
 

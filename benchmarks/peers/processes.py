@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 _EVERY_SECONDS = 0.5
-_KILOBYTES_IN_GB = 1024**2
+_KILOBYTES_IN_GB, _BYTES_IN_GB = 1024**2, 1024**3
 
 
 @dataclass
@@ -31,20 +31,27 @@ class Family:
     kind
         Process → what it is: ``driver``, ``master``, ``worker``, ``executor``, ``python`` or its
         name.
+    most
+        Memory of all of them together in GB, when it was most; pages that processes share count
+        for each.
     """
 
     cpu: dict[int, float] = field(default_factory=dict)
     peak: dict[int, float] = field(default_factory=dict)
     kind: dict[int, str] = field(default_factory=dict)
+    most: float = 0.0
 
     def look(self, root: psutil.Process) -> None:
         """Note what all of them have used up to now."""
+        together = 0
         for process in root.children(recursive=True):
             with suppress(psutil.Error, OSError, KeyError):
                 times = process.cpu_times()
                 self.kind[process.pid] = _kind(process)
                 self.cpu[process.pid] = times.user + times.system
                 self.peak[process.pid] = _peak(process.pid)
+                together += process.memory_info().rss
+        self.most = max(self.most, together / _BYTES_IN_GB)
 
     def cpu_by_kind(self) -> dict[str, float]:
         """Kind → CPU seconds of all its processes."""
