@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from churnkit.atomic import AlreadyThere, whole_file, whole_folder
+from churnkit.atomic import AlreadyThere, scratch_folder, whole_file, whole_folder
 from churnkit.errors import ConfigError
 
 
@@ -91,21 +91,48 @@ def test_a_full_disk_leaves_the_old_file_and_says_so(old):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from churnkit.atomic import whole_file
+from churnkit.atomic import scratch_folder, whole_file, whole_folder
 
-with whole_file(Path(sys.argv[1])) as aside:
-    aside.write_text("ne")
-    os.kill(os.getpid(), signal.SIGKILL)
+old = Path(sys.argv[1])
+with whole_file(old) as file, whole_folder(old.parent / "bundle") as folder:
+    with scratch_folder(old.parent) as scratch:
+        for aside in (file, folder / "part", scratch / "part"):
+            aside.write_text("ne")
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_killed_half_way_the_old_file_is_still_there(old):
+def test_killed_half_way_the_old_file_is_there_and_what_was_left_goes_with_the_next(old):
     killed = subprocess.run([sys.executable, "-c", KILLED, str(old)], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert old.read_text() == "old"
+    assert len([*old.parent.iterdir()]) == 4
     with whole_file(old) as aside:
         aside.write_text("new")
+    with whole_folder(old.parent / "bundle"):
+        pass
+    with scratch_folder(old.parent) as scratch:
+        assert scratch.stat().st_mode & 0o777 == 0o700
     assert old.read_text() == "new"
+    assert {*old.parent.iterdir()} == {old, old.parent / "bundle"}
+
+
+def test_what_others_write_or_own_is_left_alone(old):
+    foreign = [old.with_name(name) for name in (
+        ".scores.csv.swp", ".scores.csv.0123456", ".scores.csv.0123456789", "scores.csv.01234567",
+        ".others.csv.01234567", ".scores.csv.ABCDEF01",
+    )]  # fmt: skip
+    for path in foreign:
+        path.touch()
+    (old.parent / ".scores.csv.abcdef01").symlink_to(foreign[0])
+    with whole_file(old) as first:
+        first.write_text("first")
+        with whole_file(old) as second:
+            second.write_text("second")
+        assert first.read_text() == "first"
+    assert old.read_text() == "first"
+    assert all(path.exists() for path in foreign)
+    assert (old.parent / ".scores.csv.abcdef01").is_symlink()
 
 
 def test_a_folder_cannot_be_made_below_a_file(old):

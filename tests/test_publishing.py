@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,10 +15,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from killed import Zygote, key_of, publish, table_of, zygote
+from killed import key_of, publish, table_of
 
 import churnkit
-from churnkit.errors import Busy, ConfigError, DataError
+from churnkit.errors import ConfigError, DataError
 from churnkit.publishing import ScoreStore, StaleScores, content_hash
 from churnkit.sinks import write_csv
 
@@ -368,155 +365,6 @@ def test_runs_are_written_with_the_lock_held(store):
     with pytest.raises(RuntimeError):
         store.prune(1)
     with store.lock(), pytest.raises(ValueError, match="no hash"), store.publication(DAY, "../x"):
-        pass
-
-
-# ── reliability.md 1 to 4: killed, full, twice at once, run again ───────────────────────────
-
-
-@pytest.fixture(scope="module")
-def forks() -> Iterator[Zygote]:
-    with zygote() as ready:
-        yield ready
-
-
-def check_after_a_kill(store: ScoreStore, old: dict[str, bytes], known: dict[str, int]) -> str:
-    """Old scores are bit-identical, the pointer names a whole run; its name."""
-    now = files(store)
-    assert {name: now[name] for name in old} == old
-    assert store.days() == (DAY,)
-    run = store.manifest(DAY).run
-    pd.testing.assert_frame_equal(store.read(DAY), table_of(known[run], DAY).to_pandas())
-    return run
-
-
-def test_1_kill_9_at_any_step_of_publishing_changes_nothing_published(forks, tmp_path):
-    store = ScoreStore(tmp_path)
-    publish(tmp_path, 1, DAY)
-    first = {name: data for name, data in files(store).items() if name != "current.json"}
-    known, ends, step = {key_of(1)[:12]: 1, key_of(2)[:12]: 2}, [], 0
-    while "exit 0" not in ends:
-        step += 1
-        ends.append(forks(do="publish", folder=tmp_path, seed=2, day=DAY, step=step))
-        shown = check_after_a_kill(store, first, known)
-        if shown == key_of(2)[:12]:
-            break  # killed after the pointer was replaced, or not at all
-        pointer = json.loads((tmp_path / "current.json").read_text())
-        assert pointer["days"][DAY]["run"] == key_of(1)[:12]
-    assert step > 10
-    assert publish(tmp_path, 2, DAY).run == key_of(2)[:12]  # a rerun succeeds, the lock is free
-    left = {Path(name).stem for name in files(store) if name != "current.json"}
-    assert left == {*known}  # no orphans
-
-
-def test_1_kill_9_at_random_moments_of_publishing_changes_nothing_published(forks, tmp_path):
-    store, draw = ScoreStore(tmp_path), np.random.default_rng(11)
-    publish(tmp_path, 1, DAY)
-    known, ends = {key_of(1)[:12]: 1}, []
-    for seed in range(2, 42):
-        known[key_of(seed)[:12]] = seed
-        old = {name: data for name, data in files(store).items() if name.startswith("as_of")}
-        shown = store.manifest(DAY)
-        kept = {n: d for n, d in old.items() if shown.run in n and "/." not in n}
-        ends.append(
-            forks(do="publish", folder=tmp_path, seed=seed, day=DAY, seconds=draw.uniform(0, 0.03))
-        )
-        run = check_after_a_kill(store, kept, known)
-        assert run in {shown.run, key_of(seed)[:12]}
-    assert ends.count("killed") >= 3
-    assert publish(tmp_path, 99, DAY).run == key_of(99)[:12]
-    named = {*store.manifest(DAY).earlier, key_of(99)[:12]}
-    assert {Path(name).stem for name in files(store) if name != "current.json"} == named
-
-
-def test_1_a_first_run_that_is_killed_is_published_whole_or_not_at_all(forks, tmp_path):
-    for step in range(1, 60):
-        folder = tmp_path / str(step)
-        ended = forks(do="publish", folder=folder, seed=1, day=DAY, step=step)
-        store = ScoreStore(folder)
-        assert store.days() in ((), (DAY,))
-        publish(folder, 1, DAY)
-        pd.testing.assert_frame_equal(store.read(DAY), table_of(1, DAY).to_pandas())
-        assert len(files(store)) == 3
-        if ended == "exit 0":
-            break
-    assert ended == "exit 0"
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 200 kB; the test is skipped where none can be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(place)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
-
-
-def test_2_a_full_disk_is_told_and_leaves_the_old_scores(small_disk):
-    store = ScoreStore(small_disk / "scores")
-    publish(store.folder, 1, DAY)
-    before = files(store)
-    needed = store.manifest(DAY).file.size
-    filler = small_disk / "filler"
-    # Full while the rows are written, and when the manifest or the pointer is.
-    for room in (0, 4_096, needed // 2, needed + 4_096):
-        free = shutil.disk_usage(small_disk).free
-        filler.write_bytes(b"x" * (free - room))
-        with pytest.raises(ConfigError, match="No space left on device"):
-            publish(store.folder, 2, NEXT)
-        now = files(store)
-        assert {name: now[name] for name in before} == before
-        assert store.days() == (DAY,)
-        filler.unlink()
-    publish(store.folder, 2, NEXT)
-    assert set(files(store)) > set(before)
-    assert len(files(store)) == len(before) + 2  # no orphans
-    assert store.days() == (DAY, NEXT)
-
-
-def test_2_a_limit_on_the_size_of_files_is_told(store, monkeypatch):
-    import resource
-
-    before, limits = files(store), resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, limits[1]))
-    try:
-        with pytest.raises(ConfigError, match="File too large"):
-            publish(store.folder, 3, DAY)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert files(store) == before
-
-
-def test_2_a_store_that_is_read_only_is_told_and_still_read(small_disk):
-    store = ScoreStore(small_disk / "scores")
-    publish(store.folder, 1, DAY)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    with pytest.raises(ConfigError, match="Read-only file system"):
-        publish(store.folder, 2, DAY)
-    assert len(store.read(DAY)) == len(table_of(1))
-
-
-def test_3_of_two_runs_at_once_one_is_busy_and_kill_9_frees_the_lock(forks, store):
-    forks.begin(do="hold", folder=store.folder)
-    while not (store.folder / "held").exists():
-        pass
-    with pytest.raises(Busy, match="another run is publishing") as error:
-        publish(store.folder, 3, DAY)
-    assert error.value.exit_code == 75
-    os.kill(int((store.folder / "held").read_text()), signal.SIGKILL)
-    assert forks.end() == "killed"
-    publish(store.folder, 3, DAY)
-
-
-def test_3_two_stores_of_one_process_lock_each_other_out(store):
-    with store.lock(), pytest.raises(Busy), ScoreStore(store.folder).lock():
         pass
 
 

@@ -17,6 +17,8 @@ import difflib
 from collections.abc import Iterable
 from typing import ClassVar
 
+_LONGEST = 4_000
+
 
 class ChurnkitError(Exception):
     """A fault that is told to the user in one message, without a traceback.
@@ -32,6 +34,8 @@ class ChurnkitError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, found: str, mend: str = "") -> None:
+        if len(found) > _LONGEST:  # what was found may be repeated in it, and as long as a file
+            found = f"{found[:_LONGEST]} …"
         super().__init__(found)
         self.found = found
         self.mend = mend
@@ -74,6 +78,10 @@ class NothingToDo(ChurnkitError):
     """What was asked for is there already, made from the same inputs."""
 
     exit_code = 99
+
+
+class OldFormat(UserWarning):
+    """Something that an older churnkit wrote was read as it was meant, or taken over."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
