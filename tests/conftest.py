@@ -57,10 +57,11 @@ collect_ignore = ["warm.py"]  # for Spark alone, which may not be there
 
 # Minutes each: begun last, one of them would keep one worker busy while the other is idle.
 HEAVY = (
+    *("test_spark_cluster", "test_spark_training"),
     *("test_docs", "test_real_quality", "test_cli", "test_engines", "test_project_engines"),
     *("test_release", "test_models_commands", "test_kernel", "test_scoring_blocks", "test_propose"),
     *("test_rolling", "test_scaffold", "test_published_scores", "test_history"),
-    *("test_docs_pages",),
+    *("test_docs_pages", "test_spark_scoring"),
 )
 
 

@@ -24,13 +24,13 @@ def file(folder: Path, name: str, content: str | bytes) -> Path:
 
 def read(source: FileSource, contract: Contract = LAX) -> Logs:
     """The purchases of a source."""
-    with connect() as con:
+    with connect(reads=source.files()) as con:
         return collect(con, {"purchases": source.attach(con, "purchases")}, contract)
 
 
 def table(source: FileSource) -> list[dict[str, object]]:
     """The rows of a source as it shows them, without its helper columns."""
-    with connect() as con:
+    with connect(reads=source.files()) as con:
         rows = source.attach(con, "purchases")
         shown = con.execute(f"SELECT * FROM {rows.table}")
         names = [name for name, *_ in shown.description]
@@ -49,7 +49,7 @@ def outcome(source: FileSource) -> list[dict[str, object]] | DataError:
 
 
 def notes(source: FileSource) -> tuple[str, ...]:
-    with connect() as con:
+    with connect(reads=source.files()) as con:
         return source.attach(con, "purchases").notes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from churnkit.clock import (
     first_observer,
     happened_within,
     horizon_ends_by,
+    local_days,
     precedes_all,
     reaches_back,
     seen_before,
@@ -312,6 +314,16 @@ def test_cutoffs_between_two_days_part_the_time_equally():
         *["2024-01-03", "2024-01-05", "2024-01-07"]
     ]
     assert cutoffs_between(first, first, 3) == (first,)
+
+
+@pytest.mark.parametrize("zone", [*ZONES, "Atlantic/Azores"])
+def test_local_days_are_counted_one_by_one(zone):
+    # Around every change of a clock: in the Azores a day of 23 hours lies between two of UTC.
+    hours = Cutoff.parse("2011-01-01").us + np.arange(0, 366 * 24) * HOUR
+    found = local_days(hours, zone)
+    one_by_one = Counter(start_of_day(us, zone).us for us in hours.tolist())
+    assert found == dict(one_by_one)
+    assert list(found) == sorted(found)
 
 
 def test_a_year_is_spanned_from_day_to_day():

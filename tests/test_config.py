@@ -54,6 +54,9 @@ effort = { low = 1, high = 5, better = "low", source = "agent" }
 [logs.customers]
 path = "customers.csv"
 
+[security]
+folders = ["/srv"]
+
 [quality]
 max_rejected_share = 0.25
 
@@ -247,7 +250,7 @@ UNKNOWN_KEYS = {
     replaced("every", "every_days"): ("'every_days' in [training]", "'every'"),
     replaced("windows", "window"): ("'window' in [features]", "'windows'"),
     MINIMAL + "[engine]\nspil = 'x'\n": ("'spil' in [engine]", "'spill'"),
-    MINIMAL.replace("[", "sha256 = 'x'\n[", 1): ("'sha256'", "Known here: question"),
+    MINIMAL.replace("[", "sha256 = 'x'\n[", 1): ("'sha256'", "Known here: version, question"),
     replaced("rules_off", "rules_of"): ("'rules_of' in [lights]", "'rules_off'"),
     replaced("reports", "report"): ("'report' in [output]", "'reports'"),
     replaced("tracking_uri", "tracking_url"): ("'tracking_url' in [mlflow]", "'tracking_uri'"),
@@ -469,6 +472,8 @@ def plain_keys(told: dict, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
 
 
 def allowed(of: dict) -> st.SearchStrategy:
+    if "const" in of:
+        return st.just(of["const"])
     if "enum" in of:
         return st.sampled_from(of["enum"])
     if of["type"] == "boolean":
@@ -489,6 +494,8 @@ LIMIT_EACH_OTHER = {
     ("lights", "red"),
     ("money", "offer_cost"),
     ("money", "value"),
+    # It goes with a url.
+    *(("logs", log, "mapped_only") for log in ("purchases", "activity", "surveys", "customers")),
 }
 
 

@@ -41,7 +41,7 @@ def looked_at(tmp_path) -> Callable[..., Proposal]:
     def look(log: str, text: str, encoding: str = "utf-8") -> Proposal:
         path = tmp_path / f"{log}.csv"
         path.write_text(text, encoding=encoding)
-        with connect() as con:
+        with connect(reads=[path]) as con:
             return propose(con, log, FileSource(path))
 
     return look

@@ -26,8 +26,9 @@ REAL = os.environ.get("CHURNKIT_REAL_DATA", "")
 def profiles_of(contract: Contract | None = None, **logs: Any) -> dict[str, LogProfile]:
     """The profile of each log, read under a contract that sets any number of rows aside."""
     told = contract or Contract(max_rejected_share=1.0)
-    with connect() as con:
-        rows = {log: source_of(given, log).attach(con, log) for log, given in logs.items()}
+    sources = {log: source_of(given, log) for log, given in logs.items()}
+    with connect(reads=[file for source in sources.values() for file in source.files()]) as con:
+        rows = {log: source.attach(con, log) for log, source in sources.items()}
         judge_all(con, rows, told)
         return {log: profile(con, log, told, rows[log]) for log in logs}
 

@@ -25,7 +25,7 @@ def proposed(tmp_path):
             path.write_text(content, encoding="utf-8")
         else:
             content.to_parquet(path)
-        with connect() as con:
+        with connect(reads=[path]) as con:
             return propose(con, log, FileSource(path))
 
     return look

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from churnkit.config import FILE_NAME, Settings, load_settings
@@ -18,7 +19,6 @@ from churnkit.logs import Logs
 from churnkit.logs.sql import literal
 from churnkit.scaffold import write_config
 from churnkit.sections import QuestionSection
-from churnkit.sources import connect
 
 FOLDER = os.environ.get("CHURNKIT_REAL_DATA", "")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="CHURNKIT_REAL_DATA names no folder")
@@ -76,7 +76,7 @@ def uci_file(tmp_path_factory) -> Path:
     """The eight columns that UCI publishes, as a spreadsheet writes them to CSV."""
     path = tmp_path_factory.mktemp("uci") / "online_retail_II.csv"
     rows = literal(f"{FOLDER}/online_retail_ii/transactions.parquet")
-    with connect() as con:
+    with duckdb.connect() as con:
         con.execute(f"COPY ({UCI} FROM {rows}) TO {literal(str(path))} (HEADER)")
     return path
 
@@ -90,7 +90,7 @@ def uci_book(tmp_path_factory) -> Path:
     days = "timestamp >= '2010-12-01' AND timestamp < '2010-12-04'"
     columns = UCI.replace("strftime(timestamp, '%d/%m/%Y %H:%M')", "timestamp")
     book = openpyxl.Workbook(write_only=True)
-    with connect() as con:
+    with duckdb.connect() as con:
         for sheet in ("2009-2010", "2010-2011"):
             told = con.sql(f"{columns} FROM {rows} WHERE {days} AND sheet = {literal(sheet)}")
             page = book.create_sheet(f"Year {sheet}")

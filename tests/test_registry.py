@@ -536,24 +536,6 @@ def test_what_a_store_of_artifacts_raises_is_told(local, tmp_path, monkeypatch, 
 
 # ── Other processes ─────────────────────────────────────────────────────────────────────────
 
-FIRST_USES = """
-import os, sys
-from pathlib import Path
-
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-import mlflow  # once, so that the four are quick and therefore at once
-from churnkit.registry import Record, Registry
-
-folder = Path(sys.argv[1])
-for k in range(4):
-    if os.fork() == 0:
-        version = Registry(folder / "models").log(folder / "bundle", Record({"a": 1}))
-        (folder / f"version-{k}").write_text(version)
-        os._exit(0)
-for _ in range(4):
-    os.wait()
-"""
-
 NO_TELEMETRY = """
 import os, sys
 from pathlib import Path
@@ -582,13 +564,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, capture_output=True, text=True, env=told, timeout=1200, check=True
     )
-
-
-def test_four_first_uses_at_once_all_succeed(tmp_path):
-    bundle(tmp_path / "bundle")
-    said = run(FIRST_USES, str(tmp_path)).stderr
-    versions = sorted(path.read_text() for path in tmp_path.glob("version-*"))
-    assert versions == ["1", "2", "3", "4"], said
 
 
 def test_no_telemetry_even_when_the_first_call_is_for_the_champion(tmp_path):

@@ -6,7 +6,6 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from test_report import HOSTILE, Reader, assert_harmless, shop
 
@@ -240,12 +239,12 @@ def test_calls_and_mails_are_counted_apart(second):
 def test_another_level_than_at_the_test_is_warned_of(now, then, told):
     from churnkit.project import _unlike_the_test
 
-    scores: Any = SimpleNamespace(probability=np.array([now - 0.1, now + 0.1]))
+    totals: Any = SimpleNamespace(expected=2 * now, customers=2)
     groups = [{"predicted": 0.0, "customers": 1}, {"predicted": then * 4 / 3, "customers": 3}]
     card = {"calibration": groups, "trials": [{"cutoff": "2024-10-31"}]}
-    assert _unlike_the_test(scores, card).startswith(told)
-    assert bool(_unlike_the_test(scores, card)) == bool(told)
-    assert _unlike_the_test(scores, {**card, "calibration": []}) == ""
+    assert _unlike_the_test(totals, card).startswith(told)
+    assert bool(_unlike_the_test(totals, card)) == bool(told)
+    assert _unlike_the_test(totals, {**card, "calibration": []}) == ""
 
 
 def test_logs_that_are_missing_are_named(second):

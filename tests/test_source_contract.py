@@ -250,7 +250,7 @@ def expected() -> Logs:
 
 
 def read(source: Source, contract: Contract = LAX) -> Logs:
-    with connect() as con:
+    with connect(reads=source.files()) as con:
         return collect(con, {"purchases": source.attach(con, "purchases")}, contract)
 
 
@@ -269,7 +269,7 @@ def test_the_same_rows_give_the_same_logs(made, expected):
 
 def test_rows_can_be_scanned_repeatedly(made):
     one = made(LOG)
-    with connect() as con:
+    with connect(reads=one.source.files()) as con:
         rows = one.source.attach(con, "purchases")
         sql = f"SELECT {rows.file_sql}, {rows.row}, note FROM {rows.table}"
         scans = [con.execute(sql).fetchall() for _ in range(3)]
@@ -281,8 +281,9 @@ def test_rows_can_be_scanned_repeatedly(made):
 
 
 def test_only_columns_of_the_source_are_shown(made):
-    with connect() as con:
-        rows = made(LOG).source.attach(con, "purchases")
+    one = made(LOG)
+    with connect(reads=one.source.files()) as con:
+        rows = one.source.attach(con, "purchases")
         columns = {name for name, *_ in con.execute(f"DESCRIBE {rows.table}").fetchall()}
     assert columns - set(rows.hidden) == set(LOG)
     assert set(rows.hidden) <= columns
@@ -301,8 +302,9 @@ def test_a_column_may_have_any_name(made):
 
 def test_two_logs_do_not_meet(made):
     visits = FrameSource(LOG.iloc[:4], "visits")
-    with connect() as con:
-        tables = [made(LOG).source.attach(con, "purchases"), visits.attach(con, "activity")]
+    one = made(LOG)
+    with connect(reads=one.source.files()) as con:
+        tables = [one.source.attach(con, "purchases"), visits.attach(con, "activity")]
         assert [height(con, rows.table) for rows in tables] == [9, 4]
 
 
@@ -315,8 +317,9 @@ def test_letters_of_all_scripts_arrive(made, request):
     if "cp1252" in request.node.name:
         pytest.skip("cp1252 has no Persian letters")
     log = LOG.iloc[:4].assign(customer_id=PERSIAN)
-    with connect() as con:
-        rows = made(log).source.attach(con, "purchases")
+    one = made(log)
+    with connect(reads=one.source.files()) as con:
+        rows = one.source.attach(con, "purchases")
         found = con.execute(f"SELECT DISTINCT customer_id FROM {rows.table}").fetchall()
     assert found == [(PERSIAN,)]
 
@@ -335,5 +338,5 @@ def test_no_rows_are_no_log(made):
 
 def test_the_name_tells_the_source(made):
     one = made(LOG)
-    with connect() as con:
+    with connect(reads=one.source.files()) as con:
         assert one.source.attach(con, "purchases").source == one.source.name

@@ -12,6 +12,7 @@ from made import GOOD_ROW, HEADER, LAX, failure, file, read, table
 
 from churnkit.errors import ConfigError
 from churnkit.logs import Contract, LogMapping
+from churnkit.logs.sql import spill_folder
 from churnkit.sources import FileSource, connect
 
 
@@ -186,7 +187,7 @@ def test_letters_may_come_late(codec, tmp_path):
     rows = "a,1\n" * 500_000 + f"{late},2\n"
     source = FileSource(file(tmp_path, "x.csv.gz", gzip.compress(("id,n\n" + rows).encode(codec))))
     assert source.dialect().encoding.name == codec
-    with connect() as con:
+    with connect(reads=source.files()) as con:
         rows = source.attach(con, "purchases")
         assert con.execute(f"SELECT id FROM {rows.table} WHERE n = '2'").fetchall() == [(late,)]
 
@@ -239,10 +240,9 @@ def test_no_copy_is_left_behind(tmp_path):
     path = file(tmp_path, "x.csv.gz", gzip.compress(f"id,{WESTERN!r}\n".encode("cp1252")))
     spill = tmp_path / "spill"
     spill.mkdir()
-    with connect() as con:
-        con.execute(f"SET temp_directory = '{spill}'")
+    with connect(spill=spill) as con:
         FileSource(path).attach(con, "purchases")
-        assert not list(spill.iterdir())
+        assert [*spill.rglob("*")] == [spill_folder(con)]
 
 
 # ── Several files ───────────────────────────────────────────────────────────────────────────
@@ -290,7 +290,7 @@ def test_the_broken_one_of_several_files_is_named(tmp_path):
     for name in "abc":
         file(tmp_path, f"{name}.csv", HEADER + GOOD_ROW * 3 + ("a,2\n" if name == "b" else ""))
     told = failure(FileSource(tmp_path / "*.csv")).found
-    assert told == f"{tmp_path / 'b.csv'}, line 5: 2 fields where the header has 3: a; 2"
+    assert told == f"{tmp_path / 'b.csv'}, line 5: 2 fields where the header has 3: x; 9"
 
 
 def test_a_file_without_rows_among_others_adds_none(tmp_path):

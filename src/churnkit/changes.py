@@ -97,6 +97,25 @@ class Before:
         then = pa.array(run["customer_id"], pa.string())
         place = pc.index_in(now, value_set=then)
         nth = place.fill_null(len(run)).to_numpy(zero_copy_only=False)  # one behind the last
+        first = run.iloc[0]
+        told = str(first["as_of"]), str(first["policy"]), str(first["model_version"])
+        return cls.beside(run, nth, *told)
+
+    @classmethod
+    def beside(
+        cls, run: pd.DataFrame, nth: np.ndarray, day: str, policy: str, version: str
+    ) -> Before:
+        """Rows of a run, put beside some customers.
+
+        Parameters
+        ----------
+        run
+            Some rows, or all.
+        nth
+            Position of each customer's row, one behind the last for those who have none.
+        day, policy, version
+            What the whole run is called.
+        """
 
         def levels(column: str) -> np.ndarray:
             texts = _texts(run[column])
@@ -107,11 +126,10 @@ class Before:
             texts = _texts(run[column])
             return replace(texts, code=np.append(texts.code, -1)[nth])
 
-        first = run.iloc[0]
         return cls(
-            day=str(first["as_of"]),
-            policy=str(first["policy"]),
-            version=str(first["model_version"]),
+            day=day,
+            policy=policy,
+            version=version,
             known=nth < len(run),
             probability=np.append(run["churn_probability"].to_numpy(dtype=float), np.nan)[nth],
             level=levels("light"),

@@ -6,22 +6,24 @@ import difflib
 import hashlib
 import reprlib
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from churnkit.actions import Actions, Playbooks
 from churnkit.clock import Cutoff, zone_named
 from churnkit.dataset import Recipe, Schedule
-from churnkit.engines.postgres import postgres_logs
+from churnkit.engines.store import store_logs
 from churnkit.errors import ConfigError, did_you_mean
 from churnkit.features import CATALOGUE
 from churnkit.features.own import load_own
 from churnkit.features.windows import Window
+from churnkit.forgetting import read_suppression
 from churnkit.labels import Question
 from churnkit.language import Language, language_named
 from churnkit.ledger import Ledger
@@ -33,10 +35,22 @@ from churnkit.logs import (
     Contract,
     CustomerLogs,
     Instrument,
+    LogMapping,
     Logs,
     kind_named,
 )
+from churnkit.older_settings import VERSION, up_to_date
+from churnkit.places import named_files, named_hosts
+from churnkit.pseudonyms import (
+    FINGERPRINT,
+    Pseudonyms,
+    is_pseudonym,
+    key_there,
+    read_pseudonyms,
+    require_same,
+)
 from churnkit.publishing import ScoreStore
+from churnkit.reach import Reach
 from churnkit.registry import Registry
 from churnkit.sections import (
     CallsSection,
@@ -51,14 +65,17 @@ from churnkit.sections import (
     MonitorSection,
     OutputSection,
     PlaybookSection,
+    PrivacySection,
     QualitySection,
     QuestionSection,
     RunSection,
     Scale,
     Section,
+    SecuritySection,
     TrainingSection,
 )
 from churnkit.sources import FileSource, Source, SqlSource, open_logs, read_logs
+from churnkit.sources.naming import id_as_read
 from churnkit.sources.stores.address import Address
 
 FILE_NAME = "churnkit.toml"
@@ -67,6 +84,7 @@ _UNION_PARTS = {
     "path": {"str", "list[str]"},
     "every": {"constrained-int", "literal['week','month']"},
 }
+_LONG_NUMBER = 10  # digits
 _NOT_OF_THE_FILE = ("folder", "sha256")  # fields of Settings
 
 
@@ -76,6 +94,8 @@ class Settings(Section):
     ``folder`` is where relative paths begin, ``sha256`` that of the file.
     """
 
+    version: Literal[1] = VERSION
+    """Of the keys of this file; a file without it is read as it was meant when there was none."""
     question: QuestionSection = QuestionSection()
     logs: LogsSection
     quality: QualitySection = QualitySection()
@@ -90,8 +110,10 @@ class Settings(Section):
     output: OutputSection = OutputSection()
     run: RunSection = RunSection()
     monitor: MonitorSection = MonitorSection()
+    privacy: PrivacySection = PrivacySection()
     engine: EngineSection = EngineSection()
     mlflow: MlflowSection = MlflowSection()
+    security: SecuritySection = SecuritySection()
     folder: Path = Field(Path(), exclude=True)
     sha256: str = Field("", exclude=True)
 
@@ -183,7 +205,7 @@ class Settings(Section):
     def _reason_groups(self) -> set[str]:
         """What the strongest known cause of a customer's colour may be called."""
         kinds = self.logs.activity.kinds.values() if self.logs.activity else ()
-        scales = {instrument.name for instrument in self.contract().instruments}
+        scales = {instrument.name for instrument in self.declared().instruments}
         rules = (rule.name for rule in self.light().rules)
         themes = {f.theme for f in CATALOGUE.values() if "{" not in f.theme}
         return {"score", *RULE_NAMES, *rules, *themes, *scales, *EVENT_KINDS, *kinds}
@@ -193,7 +215,98 @@ class Settings(Section):
         return Registry(self.models, self.mlflow.name, self.mlflow.tracking_uri)
 
     def contract(self) -> Contract:
-        """Mappings, scales and limits."""
+        """Mappings, scales and limits, what customers are called, and who is left out.
+
+        Raises
+        ------
+        ConfigError
+            If customers have pseudonyms, and the key is missing or unfit.
+        DataError
+            If the list of those who were forgotten is damaged.
+        """
+        left_out = read_suppression(self.ledger)
+        return replace(self.declared(), pseudonyms=self.pseudonyms(), suppression=left_out)
+
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What customers are called in place of their ids; ``None`` where they keep them.
+
+        Raises
+        ------
+        ConfigError
+            As `contract`.
+        """
+        return read_pseudonyms(self._key_file) if self.privacy.pseudonymise else None
+
+    @property
+    def _key_file(self) -> Path | None:
+        file = self.privacy.key_file
+        return None if file is None else self.folder / file
+
+    def told_pseudonyms(self) -> dict[str, str]:
+        """What a published run tells of pseudonyms: the fingerprint of their key, if there are."""
+        found = self.pseudonyms()
+        return {} if found is None else {FINGERPRINT: found.fingerprint}
+
+    def called(self) -> Callable[[str], str]:
+        """What all that was written calls the customer of an id that is read as the logs are.
+
+        With pseudonyms that is the one of the id, or the text itself if it is one; else the id.
+
+        Raises
+        ------
+        ConfigError
+            If the key is not that of the ledger; by the function, if it gets an id and no key is
+            at hand.
+        """
+        if not self.privacy.pseudonymise:
+            return str
+        names = self.require_same_key() if key_there(self._key_file) else None
+
+        def call(customer: str) -> str:
+            if is_pseudonym(customer):
+                return customer
+            if names is None:
+                raise ConfigError(
+                    "a customer is given by an id, and the key of the pseudonyms is not at hand",
+                    "Give the pseudonym, as it stands in the scores, or the key (see "
+                    "docs/how-to/pseudonyms.md).",
+                )
+            return names.of(customer)
+
+        return call
+
+    def customer_named(self, text: str) -> str:
+        """What all that was written calls the customer of an id that somebody typed; see `called`.
+
+        Without pseudonyms it is the text as it is.
+        """
+        if not self.privacy.pseudonymise or is_pseudonym(text):
+            return text
+        return self.called()(id_as_read(text, self.ids_mapping()))
+
+    def ids_mapping(self) -> LogMapping:
+        """How ids are read that stand in no log: as in the purchases, or else the activity."""
+        mappings = self.declared().mappings
+        known = next((mappings[log] for log in ("purchases", "activity") if log in mappings), None)
+        if known is None:
+            return LogMapping()
+        return LogMapping(fold_ids=known.fold_ids, calendar=known.calendar, decimal=known.decimal)
+
+    def require_same_key(self) -> Pseudonyms | None:
+        """What customers are called, if that is what the ledger calls them.
+
+        Raises
+        ------
+        ConfigError
+            If the ledger was kept with another key, or has ids where there are to be pseudonyms,
+            or the other way round; then all customers would be taken for new ones.
+        """
+        names, ledger = self.pseudonyms(), self.open_ledger()
+        require_same(ledger.key_of_pseudonyms(), names, ledger.says)
+        return names
+
+    def declared(self) -> Contract:
+        """The same as `contract` without what customers are called, for which no key is needed."""
         surveys, activity = self.logs.surveys, self.logs.activity
         scales = surveys.instruments if surveys else {}
         return Contract(
@@ -235,9 +348,11 @@ class Settings(Section):
         """
         if self.engine.name == "spark":
             raise ConfigError(
-                "Spark makes feature tables, and nothing else",
-                "Run churnkit features build; for all else take another engine in [engine].",
+                "Spark builds features, trains and scores, and nothing else",
+                "For all else take another engine in [engine].",
             )
+        if self.privacy.pseudonymise:
+            self.require_same_key()
         if self.engine.name == "memory":
             yield self.read_logs()
             return
@@ -246,8 +361,8 @@ class Settings(Section):
             "memory_limit": self.engine.memory_limit,
             "spill": None if self.engine.spill is None else self.folder / self.engine.spill,
         }
-        if self.engine.name == "postgres":
-            opened = postgres_logs(self._tables(), **room)
+        if self.engine.name == "store":
+            opened = store_logs(self._tables(), **room)
         else:
             opened = open_logs(**dict[str, Any](self.sources()), **room)
         with opened as logs:
@@ -259,7 +374,7 @@ class Settings(Section):
         for log, source in self.sources().items():
             if not isinstance(source, SqlSource):
                 raise ConfigError(
-                    f"the engine is postgres, and the {log} log is read from {source.name}",
+                    f"the engine is store, and the {log} log is read from {source.name}",
                     f'Name a url and a table in [logs.{log}], or take name = "duckdb" in [engine].',
                 )
             tables[log] = source
@@ -267,7 +382,18 @@ class Settings(Section):
 
     def sources(self) -> dict[str, Source]:
         """Log name → where its rows come from."""
-        return {name: log.source(self.folder) for name, log in self.logs.given().items()}
+        reach = self.reach()
+        return {name: log.source(self.folder, reach) for name, log in self.logs.given().items()}
+
+    def reach(self) -> Reach:
+        """What these settings may name.
+
+        Raises
+        ------
+        ConfigError
+            If they widen the bounds that the environment sets.
+        """
+        return Reach.of(self.folder, self.security.folders, self.security.hosts)
 
     def require_no_input(self, path: Path) -> None:
         """Refuse to write over what is read, logs and the settings themselves, or over a folder.
@@ -335,7 +461,7 @@ def _files_of(source: Source) -> list[Path]:
     if not isinstance(source, SqlSource):
         return []
     address = Address.parse(source.url).filled()
-    return [Path(address.database)] if address.dialect == "sqlite" else []
+    return [Path(address.database)] if address.is_file else []
 
 
 def load_settings(path: Path) -> Settings:
@@ -344,7 +470,13 @@ def load_settings(path: Path) -> Settings:
     Raises
     ------
     ConfigError
-        If the file is missing, is no TOML, or holds an unknown key or an impossible value.
+        If the file is missing, is no TOML, was made by a newer churnkit, or holds an unknown key or
+        an impossible value.
+
+    Warns
+    -----
+    OldFormat
+        If it was written for an older churnkit and has something where it was then.
     """
     try:
         content = path.read_bytes()
@@ -353,14 +485,14 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(
             f"{path}: no such file", "Run churnkit init --purchases FILE to write one."
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (OSError, RecursionError, ValueError) as error:  # a number may be too long for Python
         raise ConfigError(f"{path}: {error}", "Mend the line; the file must be TOML.") from error
     for name in _NOT_OF_THE_FILE:
         if name in told:
             raise ConfigError(*_unknown_key(f"{path}: {name!r}", name, []))
     try:
         digest = hashlib.sha256(content).hexdigest()
-        settings = Settings(**told, folder=path.parent, sha256=digest)
+        settings = Settings(**up_to_date(told, path), folder=path.parent, sha256=digest)
     except ValidationError as error:
         raise ConfigError(*_first_fault(path, error)) from error
     zone_named(settings.question.timezone)
@@ -370,6 +502,7 @@ def load_settings(path: Path) -> Settings:
     _require_scales(path, settings)
     _require_kinds(path, settings)
     _require_actions(path, settings)
+    _require_reach(path, settings)
     return settings
 
 
@@ -406,7 +539,7 @@ def _first_fault(path: Path, error: ValidationError) -> tuple[str, str]:
 def _table(section: Sequence[str]) -> str:
     """A table as it is written in the file; of a list of them, the how many-th."""
     *above, last = section
-    if last.isdigit():
+    if last.isdecimal() and len(last) < _LONG_NUMBER:  # not the name of a survey
         return f"[[{'.'.join(above)}]] no. {int(last) + 1}"
     return f"[{'.'.join(section)}]"
 
@@ -430,7 +563,7 @@ def _fields(section: Sequence[str]) -> Iterator[str]:
     """Keys known in a section of the file."""
     model: Any = Settings
     for part in section:
-        if part.isdigit():
+        if part.isdecimal():
             continue  # the number of a table in a list of them
         found = model.model_fields[part].annotation if part in model.model_fields else None
         options = [found, *getattr(found, "__args__", ())]
@@ -438,6 +571,18 @@ def _fields(section: Sequence[str]) -> Iterator[str]:
             (o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), Scale
         )
     return (name for name in model.model_fields if name not in _NOT_OF_THE_FILE)
+
+
+def _require_reach(path: Path, settings: Settings) -> None:
+    """Refuse paths and addresses out of reach before anything is opened."""
+    try:
+        reach = settings.reach()
+        for named, file in named_files(settings, settings.folder):
+            reach.require_path(file, named)
+        for named, host in named_hosts(settings) if reach.bounds_hosts else ():
+            reach.require_host(host, named)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error.found}", error.mend) from error
 
 
 def _require_known_columns(path: Path, settings: Settings) -> None:
@@ -475,7 +620,7 @@ def _require_actions(path: Path, settings: Settings) -> None:
 
 def _require_scales(path: Path, settings: Settings) -> None:
     try:
-        instruments = settings.contract().instruments
+        instruments = settings.declared().instruments
     except ValueError as error:
         raise ConfigError(
             f"{path}: [logs.surveys.instruments] {error}", "Set low < high."

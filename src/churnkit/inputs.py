@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from churnkit.clock import Cutoff, start_of_day
+from churnkit.clock import AFTER_ALL, Cutoff, start_of_day
 from churnkit.logs import CustomerLogs, LogCheck
 from churnkit.logs.digest import digests
 
@@ -49,7 +49,7 @@ def inputs_told(
     (2, '2024-01-01', '2024-02-01')
     """
     sha256 = digests(logs) if with_digests else {}
-    until = as_of or _AFTER_ALL
+    until = as_of or AFTER_ALL
     return {
         "as_of": None if as_of is None else str(as_of),
         "logs": {
@@ -58,9 +58,6 @@ def inputs_told(
             for check in logs.checks
         },
     }  # fmt: skip
-
-
-_AFTER_ALL = Cutoff(2**62)
 
 
 def _told(check: LogCheck, zone: str) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from churnkit.clock import Cutoff
+from churnkit.features import BuiltElsewhere
 from churnkit.features.registry import own_features
 from churnkit.features.windows import Window
 from churnkit.labels import Question
 from churnkit.logs import Contract, CustomerLogs, Instrument
 from churnkit.logs.digest import digests
 from churnkit.model import ChurnModel
+from churnkit.pseudonyms import FINGERPRINT
 
 _PATIENCE = 10  # seconds; a repository on a slow disk is no reason to wait
 
@@ -41,12 +43,15 @@ def origin(
     -------
     dict
         ``config_sha256``; ``commit``, empty where there is none, ending in ``-dirty`` if files
-        were changed since; ``kinds`` and ``instruments``, what was declared of them; ``logs``,
-        for each log its ``source``, ``sha256`` (see `churnkit.logs.digest.digests`) and counts.
+        were changed since; ``pseudonyms``, the fingerprint of their key, if customers are called
+        by them; ``kinds`` and ``instruments``, what was declared of them; ``logs``,
+        for each log its ``source``, ``sha256`` (see `churnkit.logs.digest.digests`; ``None`` of
+        logs whose events stay elsewhere) and counts.
     """
     return {
         "config_sha256": config_sha256,
         "commit": _commit(folder),
+        **_names(contract),
         **_declared(contract),
         "logs": list(_logs(logs)),
     }
@@ -81,10 +86,18 @@ def differences(
         told.append(_changed("static", static, contract.static))
     if card["timezone"] != contract.zone:
         told.append(_changed("timezone", card["timezone"], contract.zone))
+    key, key_now = card["origin"].get(FINGERPRINT), _names(contract).get(FINGERPRINT)
+    if key != key_now:
+        told.append(_changed("the key of the pseudonyms", key, key_now))
     for what, declared in _declared(contract).items():
         if what in card["origin"]:
             told += _differing(what, card["origin"][what], declared)
     return told
+
+
+def _names(contract: Contract) -> dict[str, str]:
+    names = contract.pseudonyms
+    return {} if names is None else {FINGERPRINT: names.fingerprint}
 
 
 def _declared(contract: Contract) -> dict[str, dict[str, str]]:
@@ -99,15 +112,16 @@ def _scale(scale: Instrument) -> str:
 
 
 def _logs(logs: CustomerLogs) -> Iterator[dict[str, Any]]:
-    found = digests(logs)
+    away = isinstance(logs, BuiltElsewhere)
+    found = {} if away else digests(logs)
     for check in logs.checks:
-        if check.log in found:
+        if away or check.log in found:
             days = [None if us is None else str(Cutoff(us, logs.zone).local.date())
                     for us in (check.first, check.last)]  # fmt: skip
             yield {
                 "log": check.log,
                 "source": check.source,
-                "sha256": found[check.log],
+                "sha256": found.get(check.log),
                 "rows": check.kept,
                 "customers": check.customers,
                 "first": days[0],

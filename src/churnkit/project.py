@@ -43,23 +43,25 @@ from churnkit.lights import (
     TrafficLight,
     require_features,
 )
-from churnkit.logs import CustomerLogs, Inspection, Texts
+from churnkit.logs import CustomerLogs, Inspection
 from churnkit.logs.account import stop_if_too_many
 from churnkit.model import ChurnModel
 from churnkit.origin import differences, origin
 from churnkit.progress import Progress, silent
 from churnkit.project_outcomes import catch_up_ledger, deeds_of, untreated
-from churnkit.project_scores import Asked, publish
+from churnkit.project_scores import Asked, Summarise, publish
+from churnkit.project_spark import opened_frames, opened_to_learn
+from churnkit.project_spark_scores import publish_on_spark, require_scorable
 from churnkit.project_story import STORY_WEEKS, tell_story
 from churnkit.release import Release, champion, from_path, release
-from churnkit.report import completed, summarise, write_report
+from churnkit.report import completed, summary_of, write_report
 from churnkit.report.checkup import checkup_summary, write_checkup
 from churnkit.report.customer import write_customer
 from churnkit.report.rolling import rolling_summary, write_rolling
 from churnkit.rolling import roll
 from churnkit.scoring import (
     SHOWN,
-    Scores,
+    Totals,
     ending_of,
     require_same_logs,
     write_frame,
@@ -75,7 +77,6 @@ from churnkit.tuning import Budget, optuna_there, require_tunable, tune
 if TYPE_CHECKING:
     import pandas as pd
 
-_NAMED = 5
 _LEVEL_MOVED = 0.15  # so much higher or lower is the mean probability than at the test
 _UNSEEN_DAYS = 7  # so long is no shop closed, nor a load late, without anybody noticing
 
@@ -234,23 +235,14 @@ def _built(plan: FeaturePlan, out: Path, rows: int, warnings: Sequence[str] = ()
 def _build_on_spark(
     settings: Settings, cutoffs: Sequence[Cutoff], out: Path, ending: str, progress: Progress
 ) -> dict[str, Any]:
-    from churnkit.engines.spark import (
-        parquet_of,
-        plan_spark,
-        spark_frames,
-        spark_session,
-        write_spark_features,
-    )
+    from churnkit.engines.spark import plan_spark, write_spark_features
 
     if ending != ".parquet":
         raise ConfigError(f"{out}: Spark writes a folder of Parquet files", "End it in .parquet.")
     if out.exists():  # before Spark works for nothing
         raise ConfigError(f"{out} is there already", "Remove it, or name another.")
-    sources = parquet_of(settings.sources())
-    progress(f"starting Spark at {settings.engine.master}")
-    with spark_session(settings.engine.master) as session:
+    with opened_frames(settings, progress) as frames:
         progress("checking the logs on Spark")
-        frames = spark_frames(session, sources)
         asked = plan_spark(frames, cutoffs, contract=settings.contract(), windows=settings.windows)
         _require_known(asked.days, min(cutoffs))
         _require_history(settings, asked.plan.spec.columns, asked.days, max(cutoffs))
@@ -400,8 +392,7 @@ def train_project(
     left_out = untreated(settings)
     if "too-little" in allow:
         recipe = replace(recipe, least=1)
-    progress("reading and sorting the logs")
-    with settings.open_logs() as logs:
+    with opened_to_learn(settings, progress) as (logs, drawn):
         question.require(logs)
         last = schedule.last_known(logs, question)
         _require_history(
@@ -418,8 +409,9 @@ def train_project(
             recipe, told = tuned.applied(recipe), tuned.told()
         trained = train(logs, question, schedule, progress, recipe=recipe, untreated=left_out)
         training = replace(
-            trained, allowed=tuple(allow), money=settings.money.amounts(), tuning=told
-        )
+            trained, allowed=tuple(allow), money=settings.money.amounts(), tuning=told,
+            sample=None if drawn is None else drawn.told(),
+        )  # fmt: skip
         progress("writing and registering the model, and comparing it with the champion")
         released = release(
             training,
@@ -541,9 +533,13 @@ def score_project(
     if out is not None:
         paths["out"] = out
     _require_apart(settings, **paths)
+    is_spark = settings.engine.name == "spark"
+    if is_spark:
+        require_scorable(settings, incremental=incremental, out=out is not None)
     settings.load_features()
     actions = settings.actions()
     actions.holdout.arms([])  # what cannot be planned is told before anybody waits
+    settings.require_same_key()
     progress("loading the model")
     loaded, card, warnings = _model_in_use(settings, model)
     for days in within:
@@ -554,14 +550,20 @@ def score_project(
     store = settings.score_store()
     with store.lock():
         catch_up_ledger(settings)  # the run before may have ended between publishing and this
-        progress("reading and sorting the logs")
-        with settings.open_logs() as logs:
+
+        def look(logs: CustomerLogs) -> Summarise:
             require_same_logs(loaded.spec, logs)
-            unseen = _unseen_by_far(logs, asked, force)
-            published = publish(
-                asked, store, logs, progress, partial(_summary, unseen=unseen),
-                force=force, incremental=incremental, anew=out is not None,
-            )  # fmt: skip
+            return partial(_summary, unseen=_unseen_by_far(logs, asked, force))
+
+        if is_spark:
+            published = publish_on_spark(asked, store, progress, look, force=force)
+        else:
+            progress("reading and sorting the logs")
+            with settings.open_logs() as logs:
+                published = publish(
+                    asked, store, logs, progress, look(logs),
+                    force=force, incremental=incremental, anew=out is not None,
+                )  # fmt: skip
         warned = _kept_run(settings, as_of)
         summary = {**published.summary}
         summary["warnings"] = [*([warned] if warned else []), *summary["warnings"]]
@@ -593,17 +595,15 @@ def _write_page(settings: Settings, summary: Mapping[str, Any], run: Path, page:
     write_report(completed(summary, run, whole=whole), page, settings.spoken())
 
 
-def _summary(
-    asked: Asked, logs: CustomerLogs, scores: Scores, plan: Mapping[str, Texts], unseen: str
-) -> dict[str, Any]:
+def _summary(asked: Asked, logs: CustomerLogs, totals: Totals, unseen: str) -> dict[str, Any]:
     """What the report of a run tells."""
     card, as_of = asked.card, asked.as_of
     told_of = (
-        _careful(card), *card["warnings"], *scores.lights.warnings, _seen(card, as_of), unseen,
-        *_unmet(asked.overrides, scores), _unvalued(scores), _unlike_the_test(scores, card),
+        _careful(card), *card["warnings"], *totals.warnings, _seen(card, as_of), unseen,
+        *_unmet(asked.overrides, totals), _unvalued(totals), _unlike_the_test(totals, card),
     )  # fmt: skip
     warnings = [*asked.warnings, *(warning for warning in told_of if warning)]
-    return summarise(scores, card, logs, warnings, plan)
+    return summary_of(totals, card, logs, warnings)
 
 
 def _unseen_by_far(logs: CustomerLogs, asked: Asked, force: bool) -> str:
@@ -643,20 +643,16 @@ def _kept_run(settings: Settings, as_of: Cutoff) -> str:
     )
 
 
-def _unmet(overrides: Mapping[str, Override], scores: Scores) -> Iterator[str]:
-    """A warning of overrides for customers who are not at risk now."""
-    there = set(scores.lights.override_of)
-    gone = sorted(set(overrides) - {scores.customer[row].as_py() for row in there})
+def _unmet(overrides: Mapping[str, Override], totals: Totals) -> Iterator[str]:
+    """A warning of overrides for customers who are not at risk now; ``lights list`` names them."""
+    gone = len(set(overrides) - set(totals.overridden))
     if gone:
-        more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
-        # Quoted, so that the log of a run, which holds no customers, knows them.
-        names = f"{', '.join(map(repr, gone[:_NAMED]))}{more}"
-        yield f"overrides hold for customers who are not at risk now: {names}"
+        yield f"overrides hold for customers who are not at risk now: {gone:,}"
 
 
-def _unvalued(scores: Scores) -> str:
+def _unvalued(totals: Totals) -> str:
     """A warning if nobody's money is known."""
-    if not (scores.value_at_risk != scores.value_at_risk).all():
+    if totals.is_valued:
         return ""
     return (
         "nothing tells what the customers are worth: value at risk is unknown, and the rank "
@@ -665,13 +661,13 @@ def _unvalued(scores: Scores) -> str:
     )
 
 
-def _unlike_the_test(scores: Scores, card: Mapping[str, Any]) -> str:
+def _unlike_the_test(totals: Totals, card: Mapping[str, Any]) -> str:
     """A warning if far more or fewer are expected to churn than at the test of the model."""
     then = [group["predicted"] for group in card["calibration"]]
     if not then:
         return ""
     customers = [group["customers"] for group in card["calibration"]]
-    now, was = float(scores.probability.mean()), float(np.average(then, weights=customers))
+    now, was = totals.expected / totals.customers, float(np.average(then, weights=customers))
     if abs(now - was) < _LEVEL_MOVED:
         return ""
     return (
@@ -771,7 +767,7 @@ def explain_project(
     settings.load_features()
     progress("loading the model")
     loaded, card, warnings = _model_in_use(settings, model)
-    light = _light(settings, card)
+    light, customer = _light(settings, card), settings.customer_named(customer)
     progress("reading and sorting the logs")
     with settings.open_logs() as logs:
         progress(f"looking at {customer} as of {as_of}")

@@ -30,7 +30,7 @@ def history_project(settings: Settings, customer: str) -> dict[str, Any]:
     settings
         The project.
     customer
-        The id, as it stands in the scores.
+        The id, as it stands in the scores; of pseudonyms either, where the key is at hand.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def history_project(settings: Settings, customer: str) -> dict[str, Any]:
     ConfigError
         If nothing is known of the customer.
     """
-    ledger = settings.open_ledger()
+    customer, ledger = settings.customer_named(customer), settings.open_ledger()
     found = ledger.of_customer(customer)
     if all(frame.empty for frame in found.values()):
         raise ConfigError(

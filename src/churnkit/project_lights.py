@@ -43,6 +43,7 @@ def set_light(
     ConfigError
         If the customer is in no run up to that day, or the override could never hold.
     """
+    customer = settings.customer_named(customer)
     before = _light_of(settings, customer, day)
     entry = set_override(settings.ledger, customer, light, day, until, owner, reason, before)
     _add_to_ledger(settings)
@@ -53,7 +54,8 @@ def clear_light(
     settings: Settings, customer: str, day: Cutoff, owner: str, reason: str
 ) -> dict[str, Any]:
     """Take the override of a customer back; see `churnkit.lights.clear_override`."""
-    entry = clear_override(settings.ledger, customer, day, owner, reason)
+    named = settings.customer_named(customer)
+    entry = clear_override(settings.ledger, named, day, owner, reason)
     _add_to_ledger(settings)
     return asdict(entry)
 

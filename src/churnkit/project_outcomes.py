@@ -32,6 +32,7 @@ from churnkit.outcomes import (
     with_risk,
 )
 from churnkit.progress import Progress, silent
+from churnkit.pseudonyms import FINGERPRINT, require_same
 from churnkit.release import champion, from_path
 from churnkit.scoring import at_risk
 from churnkit.sources.stores.address import Address, rooted
@@ -107,13 +108,8 @@ def untreated(settings: Settings) -> Untreating | None:
 
 def record_outcomes(settings: Settings, file: Path) -> dict[str, Any]:
     """Keep what was done and what came of it; see `churnkit.outcomes.record`."""
-    mappings = settings.contract().mappings
-    mapping = next((mappings[log] for log in ("purchases", "activity") if log in mappings), None)
-    ids = None if mapping is None else type(mapping)(
-        fold_ids=mapping.fold_ids, calendar=mapping.calendar, decimal=mapping.decimal
-    )  # fmt: skip
     ledger, deeds = settings.open_ledger(), deeds_of(settings)
-    found = record(file, ledger, deeds.folder, ids)
+    found = record(file, ledger, deeds.folder, settings.ids_mapping(), settings.called())
     with suppress(Busy):  # the next scoring adds it
         ledger.add_deeds(outcomes=deeds.history())
     return {**found.told(), "says": found.says}
@@ -124,11 +120,18 @@ def catch_up_ledger(settings: Settings) -> CaughtUp:
 
     Everything it holds is kept elsewhere first, so that nothing is lost with a process that ends
     before; see `churnkit.ledger.Ledger.catch_up`.
+
+    Raises
+    ------
+    ConfigError
+        If what is there calls customers otherwise than the settings do.
     """
+    names, store = settings.require_same_key(), settings.score_store()
+    for day in store.days()[-1:]:
+        newest = store.manifest(day)
+        require_same(str(newest.told.get(FINGERPRINT, "")), names, f"the run of {day}")
     overrides = [asdict(entry) for entry in read_overrides(settings.ledger).entries]
-    return settings.open_ledger().catch_up(
-        settings.score_store(), overrides, deeds_of(settings).history()
-    )
+    return settings.open_ledger().catch_up(store, overrides, deeds_of(settings).history())
 
 
 def report_outcomes(

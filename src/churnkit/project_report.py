@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,8 @@ from churnkit.errors import ConfigError, DataError, GateRefused
 from churnkit.progress import Progress, silent
 from churnkit.project_kpi import kpi_project
 from churnkit.project_monitor import monitor_project
-from churnkit.publishing import ScoreStore
+from churnkit.project_scores import SUMMARY_FORMAT
+from churnkit.publishing import Manifest, ScoreStore
 from churnkit.report import completed, write_report
 from churnkit.report.calls import CALLS, write_whole_list
 
@@ -69,21 +71,25 @@ def report_project(
     speaks = settings.spoken(language)
     store = settings.score_store()
     day = str(as_of) if as_of is not None else _newest(store)
-    told = _published(store, day)
+    manifest = store.manifest(day)
+    told = _published(manifest)
     page = out or settings.report_path(settings.cutoff(day))
     settings.require_no_input(page)
     spreadsheet = page.with_suffix(".csv")
     if page.suffix.lower() == ".csv":
         raise ConfigError(f"{page} is to hold the page and the list", "Name it .html.")
     settings.require_no_input(spreadsheet)
+    lacking: list[str] = []
     if known is None:
         known, lacking = _looked(settings, settings.cutoff(day), progress)
-        told = {**told, "warnings": [*told["warnings"], *lacking]}
     progress("writing the page")
     rows = write_whole_list(store.path(day), spreadsheet)
     whole = {"name": spreadsheet.name, "link": f"./{quote(spreadsheet.name)}", "rows": rows}
-    summary = completed(told, store.path(day), calls, known.get("kpis"), known.get("watch"), whole)
-    write_report(summary, page, speaks)
+    looked = (known.get("kpis"), known.get("watch"))
+    with _older_told(manifest):
+        told = {**told, "warnings": [*told["warnings"], *lacking]}
+        summary = completed(told, store.path(day), calls, *looked, whole)
+        write_report(summary, page, speaks)
     return {**summary, "paths": {"report": str(page), "list": str(spreadsheet)}}
 
 
@@ -97,15 +103,33 @@ def _newest(store: ScoreStore) -> str:
     return days[-1]
 
 
-def _published(store: ScoreStore, day: str) -> dict[str, Any]:
-    """What the run of a day told its report."""
-    told = store.manifest(day).told.get("summary")
-    if told is None:
-        raise ConfigError(
-            f"the run of {day} was published by a version of churnkit that kept no report",
-            f"Publish it anew: churnkit score --as-of {day} --force.",
-        )
+def _published(manifest: Manifest) -> dict[str, Any]:
+    """What a run told its report."""
+    told = manifest.told.get("summary")
+    if not isinstance(told, Mapping):
+        raise _another(manifest, "it kept no report")
     return dict(told)
+
+
+@contextmanager
+def _older_told(manifest: Manifest) -> Iterator[None]:
+    """What a run of another version lacks is no fault of this one."""
+    from jinja2 import UndefinedError
+
+    try:
+        yield
+    except (LookupError, TypeError, UndefinedError) as error:
+        if manifest.told.get("summary_format") == SUMMARY_FORMAT:
+            raise
+        raise _another(manifest, f"its report lacks {error}") from error
+
+
+def _another(manifest: Manifest, why: str) -> ConfigError:
+    return ConfigError(
+        f"no page can be made of the run of {manifest.as_of}, which another version of churnkit "
+        f"({manifest.churnkit}) published: {why}",
+        f"Publish it anew: churnkit score --as-of {manifest.as_of} --force.",
+    )
 
 
 def _looked(

@@ -14,6 +14,7 @@ from churnkit.atomic import whole_file
 from churnkit.clock import Cutoff, has_come
 from churnkit.config import Settings
 from churnkit.errors import ChurnkitError, ConfigError, DataError, GateRefused, NothingToDo
+from churnkit.forgetting import FOLDER, LIST
 from churnkit.nightly import (
     Decisions,
     Journal,
@@ -30,7 +31,7 @@ from churnkit.nightly import (
     retrain_rule,
     run_night,
 )
-from churnkit.nightly.journal import FAILED, digest_of, file_digest
+from churnkit.nightly.journal import FAILED, content_digest, digest_of, file_digest
 from churnkit.progress import Progress, saying, silent
 from churnkit.project import Checkup, check_project, score_project, train_project
 from churnkit.project_kpi import kpi_project
@@ -277,7 +278,9 @@ class _Steps:
         return {"churnkit.toml": self.settings.sha256, "churnkit": __version__}
 
     def _read(self) -> dict[str, str]:
-        return {**self._config(), **self._logs}
+        forgotten = content_digest(self.settings.ledger / FOLDER / LIST)
+        left_out = {"forgotten": forgotten} if forgotten else {}
+        return {**self._config(), **self._logs, **left_out}
 
     @cached_property
     def _logs(self) -> dict[str, str]:
@@ -294,9 +297,9 @@ class _Steps:
         return {
             **self._read(),
             "model": model_named(*self.work.champion(settings)),
-            "own features": _content(None if own is None else settings.folder / own),
-            "overrides": _content(settings.ledger / "overrides.jsonl"),
-            "outcomes": _content(settings.outcomes),
+            "own features": content_digest(None if own is None else settings.folder / own),
+            "overrides": content_digest(settings.ledger / "overrides.jsonl"),
+            "outcomes": content_digest(settings.outcomes),
             "day before": "".join(self._earlier()[-1:]),
         }
 
@@ -451,16 +454,6 @@ def _read(file: Path) -> str:
         raise DataError(
             f"{file} cannot be read ({error.strerror or error})", "Check the file."
         ) from error
-
-
-def _content(path: Path | None) -> str:
-    """The digest of a file, or of all files of a folder; empty if it is not there."""
-    if path is None or not path.exists():
-        return ""
-    if path.is_file():
-        return file_digest(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    return digest_of([[str(p.relative_to(path)), file_digest(p)] for p in files]) if files else ""
 
 
 def _summary(night: Night, journal: Journal, decisions: Decisions) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -11,33 +11,32 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from churnkit import __version__, bundle
-from churnkit.actions import Actions, Theirs, planned, tally
+from churnkit.actions import Actions
 from churnkit.changes import NEEDED, Before
 from churnkit.clock import Cutoff
 from churnkit.config import Settings
-from churnkit.features.kernel import in_order
 from churnkit.inputs import inputs_told
 from churnkit.ledger import Ledger
-from churnkit.lights import LIGHTS, Evidence, Override, TrafficLight, read_overrides
+from churnkit.lights import Evidence, Override, TrafficLight, read_overrides
 from churnkit.logs import CustomerLogs, Texts
 from churnkit.model import ChurnModel
 from churnkit.progress import Progress
 from churnkit.project_outcomes import deeds_of, saved_by_acting
 from churnkit.publishing import Manifest, ScoreStore
-from churnkit.scoring import ROWS_AT_ONCE, Found, Scores, Sought
+from churnkit.scoring import Found, Scores, Sought, Totals
 from churnkit.scoring.fingerprints import Fingerprints, fingerprints
 from churnkit.scoring.increment import Increment, find_changed, keep, kept, only_full
 from churnkit.scoring.population import nobody_at_risk
+from churnkit.scoring.rows import plan_of, run_tables
 from churnkit.scoring.run import decide, seek
-from churnkit.scoring.scores import words
 from churnkit.scoring.sweep import find
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
+
+SUMMARY_FORMAT = 2
+"""Of what a manifest tells the report; a page is made of older ones if they hold all of it."""
 
 _DRAWN = tuple(f"customer {k}" for k in range(256))
 
@@ -110,7 +109,7 @@ class Published:
         }
 
 
-Summarise = Callable[[Asked, CustomerLogs, Scores, Mapping[str, Texts]], dict[str, Any]]
+Summarise = Callable[[Asked, CustomerLogs, Totals], dict[str, Any]]
 
 
 def publish(
@@ -132,7 +131,7 @@ def publish(
         What is to be scored, where it is published (the lock must be held), checked logs, and what
         is told of the progress.
     summarise
-        Tells of the scores and the plan what the report is to hold.
+        Tells of the logs and of all scores together what the report is to hold.
     force
         Publish anew what is there already.
     incremental
@@ -146,9 +145,9 @@ def publish(
     grounds = Grounds.of(
         asked.settings, asked.model, asked.as_of, asked.overrides, day_before, asked.within
     )
-    key = grounds.key(prints)
+    key = grounds.key(prints.sha256)
     known = None if force else store.published(asked.as_of, key)
-    if known is not None and not anew and "summary" in known.told:
+    if known is not None and not anew and known.told.get("summary_format") == SUMMARY_FORMAT:
         says = f"already published as run {known.run}: nothing has changed"
         return Published(known, dict(known.told["summary"]), True, None, says)
     saved, warnings = None, asked.warnings
@@ -172,18 +171,12 @@ def publish(
         raise nobody_at_risk(asked.model.question, logs, asked.as_of)
     scores = decide(logs, sought, found, before, asked.overrides)
     plan = planned_for(asked.settings, asked.actions, scores)
-    summary = summarise(replace(asked, warnings=warnings), logs, scores, plan)
-    told = {
-        "model": {"version": grounds.version, "rung": asked.model.rung, "sha256": grounds.model},
-        "inputs": {**inputs_told(logs, asked.as_of, with_digests=False), "sha256": prints.sha256},
-        "config": grounds.config,
-        "lights": counts_told(scores),
-        "counts": tally(plan),
-        "summary": _finite(summary),
-    }
+    totals = Totals.of(scores, plan)
+    summary = summarise(replace(asked, warnings=warnings), logs, totals)
+    told = run_told(asked, grounds, logs, prints.sha256, totals, summary)
     progress("publishing")
     with store.publication(asked.as_of, key, force=force) as publication:
-        for table in tables(scores, plan):
+        for table in run_tables(scores, plan):
             publication.write(table)
         manifest = publication.publish(told)
     if incremental and not full.startswith(_NEVER):
@@ -194,6 +187,37 @@ def publish(
     if incremental:
         says += f"; {full}" if full else f"; the rows of {scored:,} customers had changed"
     return Published(manifest, summary, known is not None, scored, says, scores)
+
+
+def run_told(
+    asked: Asked,
+    grounds: Grounds,
+    logs: CustomerLogs,
+    prints: str,
+    totals: Totals,
+    summary: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the manifest of a run tells beside what every manifest does.
+
+    Parameters
+    ----------
+    asked, grounds, logs
+        What was scored, on what grounds, of which logs.
+    prints
+        A hash of the fingerprints of all customers.
+    totals, summary
+        What all of it came to, and what the report tells.
+    """
+    return {
+        "model": {"version": grounds.version, "rung": asked.model.rung, "sha256": grounds.model},
+        "inputs": {**inputs_told(logs, asked.as_of, with_digests=False), "sha256": prints},
+        "config": grounds.config,
+        **asked.settings.told_pseudonyms(),
+        "lights": totals.counts,
+        "counts": totals.planned,
+        "summary_format": SUMMARY_FORMAT,
+        "summary": _finite(summary),
+    }
 
 
 _NEVER = "all customers were scored: "
@@ -303,7 +327,7 @@ class Grounds:
             config=settings.sha256,
             draw=_digest(arms),
             overrides=_digest([asdict(overrides[name]) for name in sorted(overrides)]),
-            before="" if day_before is None else _content_of(ledger, day_before),
+            before="" if day_before is None else content_of(ledger, day_before),
             outcomes=_learnt_from(settings, ledger) if learns else "",
             within=within,
             as_of=f"{as_of} {as_of.zone}",
@@ -320,9 +344,15 @@ class Grounds:
         parts = (self.model, self.config, self.within, self.as_of, self.churnkit)
         return _digest(parts)
 
-    def key(self, prints: Fingerprints) -> str:
-        """The key of the run: a hash of what decides it, and of the logs before the cutoff."""
-        return _digest([self.sha256, prints.sha256])
+    def key(self, prints: str) -> str:
+        """The key of the run: a hash of what decides it, and of the logs before the cutoff.
+
+        Parameters
+        ----------
+        prints
+            A hash of the fingerprints of all customers.
+        """
+        return _digest([self.sha256, prints])
 
 
 def run_before(settings: Settings, as_of: Cutoff) -> tuple[str | None, pd.DataFrame | None]:
@@ -332,56 +362,16 @@ def run_before(settings: Settings, as_of: Cutoff) -> tuple[str | None, pd.DataFr
     return day, None if day is None else ledger.read(day, NEEDED)
 
 
-def tables(scores: Scores, plan: Mapping[str, Texts]) -> Iterator[pa.Table]:
-    """The rows of a run in order of the ids, a few at a time; the next are made meanwhile."""
-    starts = range(0, len(scores), ROWS_AT_ONCE)
-
-    def rows_from(start: int) -> pa.Table:
-        return run_table(scores, plan, np.arange(start, min(start + ROWS_AT_ONCE, len(scores))))
-
-    return in_order(rows_from, starts)
-
-
-def run_table(scores: Scores, plan: Mapping[str, Texts], rows: np.ndarray) -> pa.Table:
-    """Some rows of a run: what scoring tells, what is planned, the segment."""
-    table = scores.table(rows)
-    for days, p in scores.within.items():
-        table = table.append_column(f"churn_probability_{days}d", [p[rows]])
-    for name, texts in plan.items():
-        table = table.append_column(name, words(texts.words, texts.code[rows]))
-    return table
-
-
 def planned_for(settings: Settings, actions: Actions, scores: Scores) -> dict[str, Texts]:
     """The segment of each customer, and what is planned for it."""
-    segment = scores.class_texts(settings.calls.segment)
-    found = planned(
-        Theirs(
-            ids=lambda rows: scores.customer.take(_positions(rows)).to_pylist(),
-            order=scores.in_rank_order,
-            value=scores.value_at_risk,
-            light=Texts(LIGHTS, scores.lights.level),
-            reason=scores.reason,
-            segment=segment,
-            static={name: scores.class_texts(name) for name in actions.playbooks.columns},
-        ),
-        actions,
-        scores.as_of,
-    )
-    return {"segment": segment, **found}
-
-
-def _positions(rows: np.ndarray) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.array(rows)
+    return plan_of(scores, actions, settings.calls.segment)
 
 
 def _digest(told: Any) -> str:
     return sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-def _content_of(ledger: Ledger, day: str) -> str:
+def content_of(ledger: Ledger, day: str) -> str:
     """Hash of the run of a day that counts."""
     runs = ledger.runs()
     theirs = runs[(runs["as_of"] == day) & runs["counts"].astype(bool)]
@@ -393,9 +383,3 @@ def _learnt_from(settings: Settings, ledger: Ledger) -> str:
     deeds = deeds_of(settings).current()
     runs = ledger.runs()[["as_of", "content"]]
     return _digest([deeds.to_csv(index=False), runs.to_csv(index=False)])
-
-
-def counts_told(scores: Scores) -> dict[str, int]:
-    """Light → customers, the worst first."""
-    found = np.bincount(scores.lights.level, minlength=len(LIGHTS)).tolist()
-    return {light: found[k] for k, light in reversed(list(enumerate(LIGHTS)))}

@@ -8,7 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from churnkit.actions import Calls, Holdout, Playbook, Tiers, WorkingWeek
 from churnkit.dataset import Recipe
@@ -31,13 +39,15 @@ from churnkit.lights import (
 from churnkit.logs import LEAVING, SCHEMAS, LogMapping
 from churnkit.nightly import checked_address, retrain_rule
 from churnkit.profit import Money
-from churnkit.sources import FileSource, Source, SqlSource
-from churnkit.sources.stores.address import require_no_password, rooted
+from churnkit.reach import Reach
+from churnkit.sources import FileSource, Source, SparkSource, SqlSource
+from churnkit.sources.stores.address import holds_password, require_no_password, rooted
 
 ALLOWED_BY_DEFAULT = 0.05
 _LEAST_MEGABYTES = 50
 _MEGABYTES = {"K": 0.001, "M": 1.0, "G": 1e3, "T": 1e6}
 _OF_FILES, _OF_STORES = ("encoding", "delimiter", "sheet"), ("table", "query")
+_BESIDE = {"path": _OF_STORES, "url": _OF_FILES, "spark": (*_OF_STORES, *_OF_FILES)}
 
 # Strict, since `true` is not one day. The limits keep every cutoff after the year 1.
 Days = Annotated[int, Field(strict=True, ge=1, le=3_650)]
@@ -90,7 +100,11 @@ ModelName = Literal[
     "best", "base_rate", "recency", "overdue", "rfm_logistic", "bgnbd", "logistic", "lightgbm",
     "hazard", "blend",
 ]  # fmt: skip
-EngineName = Literal["duckdb", "memory", "postgres", "spark"]
+# While only PostgreSQL could sort, the engine was called by its name.
+EngineName = Annotated[
+    Literal["duckdb", "memory", "store", "spark"],
+    BeforeValidator(lambda name: "store" if name == "postgres" else name),
+]
 Quota = Annotated[int, Field(strict=True, ge=0, le=10_000_000)]
 Share = Annotated[Number, Field(gt=0, le=0.5)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -161,6 +175,9 @@ class LogSection(Section):
     """A store instead of a file; ${NAME} stands for an environment variable or NAME_FILE."""
     table: str | None = None
     """Table of the store."""
+    spark: str | None = None
+    """A table or view of Spark's catalog ("shop.orders"), or an address of Parquet files that
+    Spark reads ("s3a://bucket/orders"); with name = "spark" in [engine]."""
     query: str | None = None
     """One SELECT instead of a table."""
     timeout_seconds: Number = Field(default=300.0, gt=0)
@@ -178,6 +195,9 @@ class LogSection(Section):
     """Source columns that say where a row came from: rows that differ only in them are one."""
     exclude: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Source column = list of the values of rows to set aside on purpose; "" is an empty cell."""
+    mapped_only: Switch = False
+    """Ask the store only for columns named here: less to read and to pay, but rows that differ in
+    none of them are one."""
 
     @model_validator(mode="after")
     def _is_one_calendar(self) -> LogSection:
@@ -187,23 +207,30 @@ class LogSection(Section):
 
     @model_validator(mode="after")
     def _is_one_source(self) -> LogSection:
-        if (self.path is None) == (self.url is None):
-            raise ValueError("name either a path or a url")
+        if sum(where is not None for where in (self.path, self.url, self.spark)) != 1:
+            raise ValueError("name either a path, or a url, or what spark reads")
         if "://" in str(self.path):  # it may hold a password, so it is not repeated as a file
             raise ValueError("a path is no address; a store is named by url and table")
         if self.url is not None and (self.table is None) == (self.query is None):
             raise ValueError("a url needs either a table or a query")
-        given, beside = ("path", _OF_STORES) if self.url is None else ("url", _OF_FILES)
-        for key in beside:
+        if self.spark is not None:
+            SparkSource(self.spark)  # which refuses some
+        given = next(key for key in _BESIDE if getattr(self, key) is not None)
+        for key in _BESIDE[given]:
             if getattr(self, key) is not None:
                 raise ValueError(f"{key} does not go with a {given}")
+        if self.mapped_only and (self.url is None or not self.columns):
+            raise ValueError("mapped_only goes with a url and with columns")
         return self
 
-    def source(self, folder: Path) -> Source:
-        """Where the rows come from; relative paths begin at the folder."""
+    def source(self, folder: Path, reach: Reach | None = None) -> Source:
+        """Where the rows come from; relative paths begin at the folder, and stay in the reach."""
         if self.url is not None:
             url = rooted(self.url, folder)
-            return SqlSource(url, self.table, self.query, self.timeout_seconds)
+            columns = self._named_columns() if self.mapped_only else ()
+            return SqlSource(url, self.table, self.query, self.timeout_seconds, columns)
+        if self.spark is not None:
+            return SparkSource(self.spark)
         paths = [self.path] if isinstance(self.path, str) else list(self.path or ())
         whole = tuple(folder / path for path in paths)
         return FileSource(
@@ -211,7 +238,14 @@ class LogSection(Section):
             encoding=self.encoding,
             delimiter=self.delimiter,
             sheet=self.sheet,
+            reach=reach,
         )
+
+    def _named_columns(self) -> tuple[str, ...]:
+        """Columns of the source that are named here, each once."""
+        mapping = self.mapping()
+        named = (*self.columns.values(), *mapping.static, *self.provenance, *self.exclude)
+        return tuple(dict.fromkeys(named))
 
     def mapping(self) -> LogMapping:
         """How the rows are read."""
@@ -613,17 +647,49 @@ class MonitorSection(Section):
     """Days on which the shop is closed: that they hold nothing is no alarm."""
 
 
+class PrivacySection(Section):
+    """What customers are called in all that is written: ``[privacy]``."""
+
+    pseudonymise: Switch = False
+    """Call customers by a keyed hash of their id wherever they are kept, shown or written. The key
+    comes from the environment (CHURNKIT_PSEUDONYM_KEY) or a file, never from here."""
+    key_file: Path | None = None
+    """The file that holds the key: 32 characters or more, which other users may not read."""
+
+
 class EngineSection(Section):
     """What sorts the logs, and what it may use: ``[engine]``."""
 
     name: EngineName = "duckdb"
-    """DuckDB sorts on disk, memory holds everything at once; postgres sorts on the server."""
+    """DuckDB sorts on disk, memory holds everything at once; store lets the SQL store sort."""
     memory_limit: Memory | None = None
     """Memory of the engine, such as "4GB"; what does not fit goes to the spill folder."""
     spill: Path | None = None
     """Folder for what does not fit into memory; by default that for temporary files."""
     master: str = "local[*]"
     """Address of the Spark master."""
+    sample: Annotated[int, Field(strict=True, ge=1_000, le=10_000_000)] = 100_000
+    """With Spark, train on so many customers at most, drawn in proportion."""
+
+
+class SecuritySection(Section):
+    """What these settings may reach besides the project folder: ``[security]``."""
+
+    folders: tuple[str, ...] = ()
+    """Folders outside the project folder into which paths of this file may lead."""
+    hosts: tuple[str, ...] | None = None
+    """Hosts that its addresses may name, such as "db.shop.example" or "*.shop.example"; by
+    default whichever they name."""
+
+
+def _of_mlflow(address: str) -> str:
+    if holds_password(address):
+        raise ConfigError(
+            "tracking_uri in [mlflow] holds a password (it is not repeated here)",
+            "Leave it out, and put the whole address into the environment as MLFLOW_TRACKING_URI, "
+            "which counts before this key; or the password as MLFLOW_TRACKING_PASSWORD.",
+        )
+    return address
 
 
 class MlflowSection(Section):
@@ -631,5 +697,5 @@ class MlflowSection(Section):
 
     name: ModelId = "churnkit"
     """Name of the registered model; without / and :, and not led by a dot or a space."""
-    tracking_uri: str = ""
+    tracking_uri: Annotated[str, AfterValidator(_of_mlflow)] = ""
     """Address of the tracking server; empty for a store in the models folder."""

@@ -57,6 +57,9 @@ class Training:
         What a search for better settings came to, as JSON-ready values; ``None`` without one.
     worth
         What tells the expected spend, and the evidence for it; ``None`` without amounts.
+    sample
+        What was drawn of the customers before anything was learnt, as JSON-ready values;
+        ``None`` if they were all there.
     """
 
     model: ChurnModel
@@ -66,6 +69,7 @@ class Training:
     money: Money = field(default_factory=Money)
     tuning: Mapping[str, Any] | None = None
     worth: Worth | None = None
+    sample: Mapping[str, Any] | None = None
 
     def __repr__(self) -> str:
         model = self.model
@@ -200,6 +204,7 @@ class Training:
                 "customers": self.learnt.customers,
                 "base_rate": self.learnt.base_rate,
             },
+            "sample": None if self.sample is None else dict(self.sample),
             "untreated": self.learnt.untreated,
             "verdict": self.backtest.verdict,
             "grade": self.grade.letter,
@@ -290,7 +295,7 @@ Asks: {card["question"]}.
 Trained on {training["rows"]:,} rows of {training["customers"]:,} customers at {len(cutoffs)}
 cutoffs from {cutoffs[0]} to {cutoffs[-1]}; {training["base_rate"]:.1%} churned.
 {card["features"]} features.
-{_untreated(card)}
+{_sample(card)}{_untreated(card)}
 ## Test at {test["cutoff"]}
 
 {test["customers"]:,} customers at risk, {test["base_rate"]:.1%} churned.
@@ -333,7 +338,7 @@ def _made_by(card: Mapping[str, Any]) -> Iterator[str]:
     for log in origin.get("logs", ()):
         yield (
             f"- {log['log']}: {log['rows']:,} rows of {log['customers']:,} customers from "
-            f"{log['source']}, sha256 {log['sha256']}"
+            f"{log['source']}" + (f", sha256 {log['sha256']}" if log["sha256"] else "")
         )
 
 
@@ -404,6 +409,12 @@ def _untreated(told: Mapping[str, Any]) -> str:
     """What was left out of training, or of a test; cards of earlier versions do not tell."""
     says = told.get("untreated")
     return f"Treated customers: {says}.\n" if says else ""
+
+
+def _sample(card: Mapping[str, Any]) -> str:
+    """What was drawn of the customers; cards of earlier versions do not tell."""
+    told = card.get("sample")
+    return f"Sample: {told['says']}.\n" if told else ""
 
 
 def _tuning(card: Mapping[str, Any]) -> str:

@@ -33,10 +33,13 @@ from churnkit.cli.values import (
 
 # isort: split
 # The commands of other modules, in the order in which help shows them.
+from churnkit.cli import explain_sql as explain_sql
+from churnkit.cli import forget as forget
 from churnkit.cli import history as history
 from churnkit.cli import kpi as kpi
 from churnkit.cli import monitor as monitor
 from churnkit.cli import report as report
+from churnkit.cli import reveal as reveal
 from churnkit.cli import run as run
 from churnkit.cli import schedule as schedule
 
@@ -778,3 +781,8 @@ def main() -> None:
         if asked:
             raise SystemExit(128 + asked[0]) from None
         raise
+    except Exception as error:
+        from churnkit.terminal.unexpected import tell_unexpected
+
+        tell_unexpected(error)
+        raise SystemExit(1) from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +14,7 @@ from typer.core import TyperGroup
 from churnkit import __version__
 from churnkit.cli.panels import ORDER, panel_of
 from churnkit.cli.values import published_days
-from churnkit.errors import ChurnkitError, NothingToDo
+from churnkit.errors import ChurnkitError, NothingToDo, OldFormat
 
 _INTERRUPTED = "Query interrupted"  # what the engine makes of Ctrl-C while it works
 
@@ -31,7 +34,8 @@ class _Group(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _old_formats_told():
+                return super().invoke(ctx)
         except ChurnkitError as error:
             from churnkit.terminal.console import printable
 
@@ -42,6 +46,23 @@ class _Group(TyperGroup):
             if str(error) != _INTERRUPTED:
                 raise
             raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _old_formats_told() -> Iterator[None]:
+    """Tell what an older churnkit wrote as a warning to people, not to programmers."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OldFormat)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, OldFormat):
+                typer.echo(f"Warning: {message}", err=True)
+            else:
+                others(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 app = typer.Typer(

@@ -9,7 +9,8 @@ PANELS: Mapping[str, Sequence[str]] = {
     "Every week": ("score", "calls", "report", "run", "schedule"),
     "Lights and actions": ("explain", "history", "lights", "outcomes"),
     "Model": ("backtest", "models", "promote", "rollback"),
-    "Look deeper": ("kpi", "monitor", "features", "audit"),
+    "Privacy": ("reveal", "forget"),
+    "Look deeper": ("kpi", "monitor", "features", "audit", "explain-sql"),
 }
 """Panel → its commands."""
 

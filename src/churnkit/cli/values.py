@@ -35,6 +35,19 @@ RETRAIN: Mapping[str, str] = {
     "age:90d": "if what the model knows is so old",
 }
 EVERY: Mapping[str, str] = {"week": "seven days apart", "month": "a month apart"}
+ENGINES: Mapping[str, str] = {
+    "store": "the store sorts the rows of a customer together",
+    "duckdb": "rows come as they lie, and are sorted here",
+}
+SQL_DIALECTS: Mapping[str, str] = {
+    "postgres": "PostgreSQL",
+    "mysql": "MySQL and MariaDB",
+    "sqlite": "SQLite",
+    "bigquery": "Google BigQuery",
+    "snowflake": "Snowflake",
+    "databricks": "Databricks SQL",
+    "trino": "Trino",
+}
 VERSIONS: Mapping[str, str] = {"challenger": "the version that may become champion"}
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from churnkit.errors import DataError
+from churnkit.logs.sql import spill_folder
 from churnkit.sinks import write_csv
+from churnkit.sources import connect
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,7 +112,8 @@ def _columns(run: Path) -> Sequence[str]:
     import pyarrow.parquet as pq
 
     try:
-        return list(pq.read_schema(run).names)
+        # A run that many wrote is a folder of files with the same columns.
+        return list(pq.read_schema(min(run.iterdir()) if run.is_dir() else run).names)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{run} cannot be read ({error})", "Publish it anew.") from error
 
@@ -150,13 +152,11 @@ def write_whole_list(run: Path, out: Path) -> int:
     DataError
         If the run cannot be read.
     """
-    import duckdb
-
     there = _columns(run)
     names = [name for name in WHOLE if name in there]
     names += [name for name in there if name.startswith(_WITHIN)]
-    with TemporaryDirectory() as folder, duckdb.connect() as con:
-        con.execute("SET temp_directory = ?", [folder])
-        ordered = Path(folder) / "ordered.parquet"
-        con.read_parquet(str(run)).order("rank").write_parquet(str(ordered))
+    files = sorted(run.iterdir()) if run.is_dir() else [run]
+    with connect(reads=files) as con:
+        ordered = spill_folder(con) / "ordered.parquet"
+        con.read_parquet([str(file) for file in files]).order("rank").write_parquet(str(ordered))
         return write_csv(ordered, out, names)

@@ -7,22 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from churnkit import __version__
-from churnkit.actions import tally
 from churnkit.clock import Cutoff
 from churnkit.gates import Grade
-from churnkit.lights import LIGHTS, level_of
+from churnkit.lights import LIGHTS
 from churnkit.logs import CustomerLogs, LogCheck, Texts
 from churnkit.metrics import METRICS, proportion
 from churnkit.model import LADDER
 from churnkit.plots.trust import gains
 from churnkit.report.calls import CALLS, call_told, first_calls
-from churnkit.scoring import Scores
-
-CALLS_SHOWN = 25
-"""So many calls and changes are kept with a run; its page reads more from its rows."""
+from churnkit.scoring import Scores, Totals
 
 
 def summarise(
@@ -48,30 +42,34 @@ def summarise(
         What is planned for each customer, see `churnkit.actions.planned`. The call list is what is
         to be done now; without a plan, all red and yellow customers.
     """
+    return summary_of(Totals.of(scores, plan), card, logs, warnings)
+
+
+def summary_of(
+    totals: Totals, card: Mapping[str, Any], logs: CustomerLogs, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What `summarise` tells, from what is told of all customers together."""
     test = card["trials"][-1]
-    order = scores.in_rank_order
-    called = scores.lights.level > 0 if plan is None else _called(plan)
-    calls = order[called[order]]
     return {
-        "as_of": str(scores.as_of),
+        "as_of": str(totals.as_of),
         "question": card["question"],
         "churnkit": __version__,
-        "model_version": scores.model.version,
+        "model_version": totals.version,
         "model_name": card["model"],
         "verdict": card["verdict"],
         "grade": str(Grade(card["grade"], card["grade_says"])),
         "warnings": list(warnings),
-        "lights": [_light(light, scores, card) for light in reversed(LIGHTS)],
+        "lights": [_light(light, totals, card) for light in reversed(LIGHTS)],
         "held_out_cutoff": test["cutoff"],
-        "policy": scores.policy,
+        "policy": totals.policy,
         "spend": _spend(card),
-        "unknown": scores.unknown_counts,
-        "rules": [asdict(count) for count in scores.lights.counts],
-        "before": None if scores.before is None else scores.before.day,
-        "transitions": scores.transitions,
-        "changes": _changes(scores),
-        "changes_total": len(scores.causes.rows),
-        "planned": None if plan is None else tally(plan),
+        "unknown": dict(totals.unknown),
+        "rules": [asdict(count) for count in totals.rules],
+        "before": totals.before,
+        "transitions": totals.transitions,
+        "changes": [_change(row) for row in totals.changes],
+        "changes_total": totals.changes_total,
+        "planned": totals.planned,
         "metrics": [{"name": m.name, "better": m.better, "says": m.says} for m in METRICS.values()],
         "models": model_rows(card),
         "test": {key: test[key] for key in ("cutoff", "customers", "base_rate")},
@@ -79,8 +77,8 @@ def summarise(
         "lift": lift(card["calibration"]),
         "profit": card["profit"],
         "drivers": card["drivers"],
-        "calls": _calls(calls[:CALLS_SHOWN], scores, plan or {}),
-        "calls_total": len(calls),
+        "calls": [call_told(row) for row in totals.calls],
+        "calls_total": totals.calls_total,
         "data": [check_dict(check, logs.zone) for check in logs.checks],
     }
 
@@ -178,15 +176,14 @@ def check_dict(check: LogCheck, zone: str = "UTC") -> dict[str, Any]:
     }
 
 
-def _light(light: str, scores: Scores, card: Mapping[str, Any]) -> dict[str, Any]:
-    mask = scores.lights.level == level_of(light)
-    value = scores.value_at_risk[mask]
+def _light(light: str, totals: Totals, card: Mapping[str, Any]) -> dict[str, Any]:
+    theirs = totals.lights[light]
     held_out = next((told for told in card["lights"] if told["light"] == light), None)
     return {
         "light": light,
-        "customers": int(mask.sum()),
-        "share": float(mask.mean()),
-        "value_at_risk": _money(value),
+        "customers": theirs.customers,
+        "share": theirs.customers / totals.customers,
+        "value_at_risk": theirs.value,
         "held_out": held_out,
     }
 
@@ -195,10 +192,6 @@ def _spend(card: Mapping[str, Any]) -> dict[str, str] | None:
     """What value at risk stands on; ``None`` without amounts, and for cards of earlier versions."""
     spend = card.get("spend")
     return spend and {"way": spend["ways"][spend["used"]]["says"], "says": spend["says"]}
-
-
-def _money(value: np.ndarray) -> float | None:
-    return None if np.isnan(value).all() else float(np.nansum(value))
 
 
 def model_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -210,35 +203,10 @@ def model_rows(card: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _called(plan: Mapping[str, Texts]) -> np.ndarray:
-    """Boolean mask of the customers with whom something is to be done now."""
-    listed = plan["listed"]
-    return np.asarray(listed.code == listed.words.index("call"))
-
-
-def _calls(rows: np.ndarray, scores: Scores, plan: Mapping[str, Texts]) -> list[dict[str, Any]]:
-    columns: dict[str, Sequence[Any]] = {
-        f"churn_probability_{days}d": p[rows].tolist() for days, p in scores.within.items()
+def _change(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "customer_id": row["customer_id"],
+        "before": row["light_before"],
+        "light": row["light"],
+        "changed": row["changed"],
     }
-    columns |= {name: texts.where(rows).as_list() for name, texts in plan.items()}
-    return [
-        call_told({**row, **{name: values[k] for name, values in columns.items()}})
-        for k, row in enumerate(scores.table(rows).to_pylist())
-    ]
-
-
-def _changes(scores: Scores) -> list[dict[str, Any]]:
-    """The customers whose light changed, the first to be called first."""
-    if not len(scores.causes.rows):
-        return []
-    first = np.argsort(scores.rank[scores.causes.rows])[:CALLS_SHOWN]
-    told = scores.table(scores.causes.rows[first], run=False).to_pylist()
-    return [
-        {
-            "customer_id": row["customer_id"],
-            "before": row["light_before"],
-            "light": row["light"],
-            "changed": row["changed"],
-        }
-        for row in told
-    ]

@@ -58,6 +58,8 @@ def show_training(
     console.print(f"\n{summary['verdict']}.")
     console.print(f"{Grade(summary['grade'], summary['grade_says'])}.")
     console.print(f"Tuning: {summary['tuning']['says']}.\n" if summary["tuning"] else "")
+    if summary["sample"]:
+        say(f"Sample: {summary['sample']['says']}.")
     if summary["untreated"]:
         say(f"Treated customers: {summary['untreated']}.\n")
     rows = [[light(t["light"]), t["customers"], share(t["churned"])] for t in summary["lights"]]
