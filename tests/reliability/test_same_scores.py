@@ -92,6 +92,14 @@ def test_14_events_at_the_cutoff_and_later_change_no_score(few, model):
     assert_frame_equal(seen_then.to_frame(), seen_later.to_frame(), check_exact=True)
 
 
+def test_14_dates_that_no_log_has_are_set_aside_and_change_no_score(few, model, expected):
+    far = few["purchases"].head(3).assign(ts=pd.Timestamp("2999-12-31"))
+    logs = read_logs(**{**few, "purchases": pd.concat([few["purchases"], far])})
+    [check] = [check for check in logs.checks if check.log == "purchases"]
+    assert check.rejected["implausible_ts"] == 3
+    assert probabilities(model, logs) == expected
+
+
 def test_18_unrelated_customers_change_nobody_but_through_the_market(few, crowd, model, rules):
     everyone = read_logs(**crowd)
     alone = probabilities(rules["rfm_logistic"], read_logs(**few))
@@ -154,6 +162,19 @@ def test_11_features_shuffled_give_the_same_scores(few_scores, model, rules, run
     assert shuffled.names != features.names
     assert np.array_equal(one.churn_probability(shuffled), one.churn_probability(features))
     assert np.array_equal(one.contributions(shuffled), one.contributions(features))
+
+
+def test_11_columns_of_the_logs_shuffled_or_too_many_give_the_same_scores(few, model, expected):
+    other = {log: f[f.columns[::-1]].assign(unheard_of="x") for log, f in few.items()}
+    assert probabilities(model, read_logs(**other)) == expected
+
+
+@pytest.mark.parametrize("column", ["ts", "amount"])
+def test_11_a_column_of_another_type_is_named(few, column):
+    retyped = few["purchases"].assign(**{column: "red"})
+    with pytest.raises(DataError, match=rf"3,704 unreadable_{column}") as refused:
+        read_logs(**{**few, "purchases": retyped})
+    assert refused.value.exit_code == 3
 
 
 def test_11_features_too_many_give_the_same_scores(few_scores, model):
