@@ -371,8 +371,11 @@ def test_a_missing_key_is_named(text, found, load):
 @pytest.mark.parametrize(
     ("keys", "found"),
     [
-        ("", "name either a path or a url"),
-        ('path = "a.csv"\nurl = "sqlite:///a.db"', "name either a path or a url"),
+        ("", "name either a path, or a url, or what spark reads"),
+        (
+            'path = "a.csv"\nurl = "sqlite:///a.db"',
+            "name either a path, or a url, or what spark reads",
+        ),
         ('url = "sqlite:///a.db"', "a url needs either a table or a query"),
         ('url = "sqlite:///a.db"\ntable = "a"\nquery = "SELECT 1"', "a url needs either a table"),
         ('url = "sqlite:///a.db"\ntable = "a"\nsheet = "May"', "sheet does not go with a url"),

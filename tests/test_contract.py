@@ -136,8 +136,8 @@ def test_a_faulty_row_is_set_aside_with_its_number_value_and_mend(log):
 
 def test_no_reason_is_left_without_an_example():
     told = {reason.code for log in SCHEMAS for reason in all_reasons(log)}
-    # These need declarations; see test_account.py and test_reading.py.
-    told -= {"excluded", "duplicate", "unknown_currency"}
+    # These need declarations; see test_account.py, test_reading.py and test_forget.py.
+    told -= {"excluded", "duplicate", "unknown_currency", "forgotten"}
     assert {reason for faults in FAULTS.values() for *_, reason, _ in faults} == told
 
 

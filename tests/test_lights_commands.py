@@ -268,9 +268,9 @@ def test_outcomes_are_recorded_once_and_reported(project, ledger):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"customer_id": "nobody"}, "nobody"),
+        ({"customer_id": "nobody"}, "row 1, column customer_id"),
         ({"as_of": "2024-04-02"}, "2024-04-02"),
-        ({"done": "perhaps"}, "perhaps"),
+        ({"done": "perhaps"}, "row 1, column done"),
     ],
 )
 def test_outcomes_that_fit_no_run_are_refused_whole(project, ledger, changed, said):
