@@ -182,6 +182,7 @@ def measure(asked: argparse.Namespace, folder: Path) -> tuple[Taken, Taken]:
     project.mkdir(exist_ok=True)
     (project / "churnkit.toml").write_text(
         "[question]\nhorizon_days = 30\nlookback_days = 365\n"
+        f'[security]\nfolders = ["{shop}"]\n'
         f'[logs.purchases]\npath = "{shop / "purchases.parquet"}"\n'
     )
     turns = [

@@ -128,7 +128,10 @@ def test_a_run_that_is_none_of_ours_is_named(tmp_path):
     path = Ledger(tmp_path).write(pd.DataFrame({"customer_id": ["a"]}), Cutoff.parse("2024-05-01"))
     at, end = Cutoff.parse("2024-05-01"), Cutoff.parse("2024-06-01")
     settings: Any = SimpleNamespace(
-        ledger=tmp_path, cutoff=Cutoff.parse, open_ledger=lambda: Ledger(tmp_path), spoken=str,
+        ledger=tmp_path,
+        cutoff=Cutoff.parse,
+        open_ledger=lambda: Ledger(tmp_path),
+        spoken=str,
         customer_named=str,
     )
     with pytest.raises(DataError, match=path.name):
