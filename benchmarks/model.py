@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from peers.run import cpu_seconds, peak_memory
+from peers.run import alone, cpu_seconds, peak_memory
 from rich.console import Console
 from rich.table import Table
 
@@ -129,11 +128,7 @@ def write_matrix(folder: Path, rows: int, columns: int) -> float:
 
 def in_a_process(turn: Turn) -> Taken:
     """What a turn took in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--turn", json.dumps(asdict(turn))],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    taken = Taken(**json.loads(done.stdout.splitlines()[-1]))
+    taken = Taken(**alone(__file__, turn))
     told = (
         f"{turn.way}, {turn.step}, seeds {turn.seeds}: {taken.seconds:.2f} s, CPU {taken.cpu:.2f} s"
     )

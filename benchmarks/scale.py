@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +32,7 @@ from features import say, shop_of
 from peers import eventlog
 from peers.eventlog import Application
 from peers.processes import watched_family
-from peers.run import Task, cpu_seconds, peak_memory
+from peers.run import Task, alone, cpu_seconds, peak_memory
 from peers.run import measure as measure_way
 from peers.stages import Stage, clocked
 from rich.console import Console
@@ -190,11 +189,7 @@ def make_project(folder: Path, shop: Path, way: str) -> Path:
 
 def in_a_process(turn: Turn) -> Taken:
     """What a turn took in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--turn", json.dumps(asdict(turn))],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    taken = Taken(**json.loads(done.stdout.splitlines()[-1]))
+    taken = Taken(**alone(__file__, turn))
     say(f"{taken.way}: {taken.wall:.1f} s, CPU {taken.cpu:.1f} s, {taken.peak:.2f} GB")
     return taken
 

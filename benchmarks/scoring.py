@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from peers.run import cpu_seconds, peak_memory
+from peers.run import alone, cpu_seconds, peak_memory
 from peers.shop import write_shop
 from rich.console import Console
 from rich.table import Table
@@ -164,11 +163,7 @@ def make_model(folder: Path, rung: str) -> Path:
 
 def in_a_process(turn: Turn) -> Taken:
     """What a turn took in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--turn", json.dumps(asdict(turn))],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    taken = Taken(**json.loads(done.stdout.splitlines()[-1]))
+    taken = Taken(**alone(__file__, turn))
     told = f"{turn.way}: {taken.rows:,} at risk, {taken.wall:.2f} s, CPU {taken.cpu:.2f} s"
     after = f"after sorting {taken.wall_after:.2f} s, CPU {taken.cpu_after:.2f} s"
     print(f"{told}; {after}; {taken.peak:.2f} GB", file=sys.stderr, flush=True)

@@ -18,7 +18,6 @@ import argparse
 import hashlib
 import json
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +31,7 @@ from uuid import uuid4
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from peers.run import cpu_seconds, peak_memory
+from peers.run import alone, cpu_seconds, peak_memory
 from peers.shop import LOGS, write_shop
 from rich.console import Console
 from rich.table import Table
@@ -156,11 +155,7 @@ def _load(url: str, schema: str, log: str, file: Path) -> None:
 
 def in_a_process(turn: Turn) -> Taken:
     """What a turn took in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--turn", json.dumps(asdict(turn))],
-        stdout=subprocess.PIPE, text=True, check=True,
-    )  # fmt: skip
-    taken = Taken(**json.loads(done.stdout.splitlines()[-1]))
+    taken = Taken(**alone(__file__, turn))
     told = f"{turn.way}: {taken.rows:,} rows, {taken.wall:.1f} s, {taken.peak:.2f} GB"
     print(told, file=sys.stderr, flush=True)
     return taken

@@ -103,7 +103,7 @@ def _command(told: dict[str, Any]) -> None:
 
 
 def _warm() -> None:
-    """Load what a command loads, once for all of them."""
+    """Load what a command loads, once for all of them; nothing here uses the names."""
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     import duckdb  # noqa: F401
     import lightgbm  # noqa: F401

@@ -10,26 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from commands import run, told
+from small import SETTINGS
 
 import churnkit
 from churnkit import bundle
 from churnkit.config import load_settings
 
 DAY = "2024-05-15"
-SETTINGS = """
-[question]
-horizon_days = 30
-lookback_days = 90
-
-[logs.purchases]
-path = "purchases.parquet"
-
-[logs.activity]
-path = "activity.parquet"
-
-[logs.surveys]
-path = "surveys.parquet"
-"""
 SCORE = ("score", "--model", "model", "--as-of", DAY)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import small
 from commands import run
 
 from churnkit import bundle
@@ -16,20 +17,7 @@ from churnkit.registry import Registry
 from churnkit.release import push
 
 DAY, EARLIER = "2024-04-15", "2024-04-08"
-SETTINGS = """
-[question]
-horizon_days = 30
-lookback_days = 90
-
-[logs.purchases]
-path = "purchases.parquet"
-
-[logs.activity]
-path = "activity.parquet"
-
-[logs.surveys]
-path = "surveys.parquet"
-
+SETTINGS = f"""{small.SETTINGS}
 [run]
 metrics_file = "churnkit.prom"
 """

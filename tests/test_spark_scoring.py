@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import small
 from commands import run, told
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,20 +33,7 @@ from churnkit.scoring.rows import plan_of, run_tables
 from churnkit.sources import read_logs
 
 BEFORE, DAY = "2024-05-08", "2024-05-15"
-SETTINGS = """
-[question]
-horizon_days = 30
-lookback_days = 90
-
-[logs.purchases]
-path = "purchases.parquet"
-
-[logs.activity]
-path = "activity.parquet"
-
-[logs.surveys]
-path = "surveys.parquet"
-
+SETTINGS = f"""{small.SETTINGS}
 [lights]
 policy = "capacity"
 margin = 0.02

@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib
 import json
 import resource
+import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 _KILOBYTES_IN_GB = 1024**2
 
@@ -68,6 +70,22 @@ def measure(way: str, task: Task) -> Taken:
     parts: dict[str, float] = build(task)
     seconds = time.perf_counter() - start
     return Taken(seconds, cpu_seconds() - cpu, peak_memory(), parts)
+
+
+def alone(program: str, turn: Any) -> dict[str, Any]:
+    """What a turn tells in a process of its own, in which the program is called with ``--turn``.
+
+    Parameters
+    ----------
+    program
+        File of the benchmark; its last line of output must be a JSON object.
+    turn
+        A dataclass of plain values, handed over as JSON.
+    """
+    command = [sys.executable, program, "--turn", json.dumps(asdict(turn))]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def cpu_seconds() -> float:

@@ -118,7 +118,7 @@ def test_25_whatever_is_read_ends_soon_and_as_documented(name, trials, seen):
         try:
             with within(LONGEST):
                 taken += accepted(name, content)
-        except Exception as error:
+        except Exception as error:  # whatever it is, the input is told with it
             raise AssertionError(f"{name}, input {k}: {content!r}") from error
     assert taken, "nothing was ever right"
     seen(f"fuzzed inputs: {name}", inputs)

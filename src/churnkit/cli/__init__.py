@@ -781,7 +781,7 @@ def main() -> None:
         if asked:
             raise SystemExit(128 + asked[0]) from None
         raise
-    except Exception as error:
+    except Exception as error:  # a fault of ours, which is told without what it quotes
         from churnkit.terminal.unexpected import tell_unexpected
 
         tell_unexpected(error)
